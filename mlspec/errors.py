@@ -93,6 +93,10 @@ class BrokenModel(ModelError):
     """A model of the project's own raised, took too long, ended its process, or returned what is no forecast."""
 
 
+class BrokenMetric(ModelError):
+    """A metric of a package raised, or returned what is no value of it: correct the package."""
+
+
 class StateError(MlspecError):
     """The recorded state cannot be read or written: from another project, from a newer mlspec, truncated, read-only, disk full."""
 

@@ -15,7 +15,7 @@ from mlspec.engine.effects import recorded_fact
 from mlspec.engine.outcome import ForecastOutcome
 from mlspec.engine.provision import ApplyResult
 from mlspec.plan.candidates import sort_candidates
-from mlspec.spec.metrics import Metric, metrics_of_kind
+from mlspec.spec.metrics import Metric, accuracy_metrics
 from mlspec.state.record import Version
 
 _INFRASTRUCTURE = {
@@ -74,13 +74,14 @@ def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
 
 def candidate_table(version: Version) -> str:
     """Return the table of candidates, the best first, the champion marked."""
-    metrics = metrics_of_kind("accuracy")
+    candidates = sort_candidates(recorded_fact(version, "candidates"))
+    metrics = accuracy_metrics(row["metrics"] for row in candidates)
     shown = [
         [
             _champion_label(row["name"], version),
             *(_metric_text(metric, row["metrics"].get(metric.name)) for metric in metrics),
         ]
-        for row in sort_candidates(recorded_fact(version, "candidates"))
+        for row in candidates
     ]
     return format_table(["candidate", *(metric.title for metric in metrics)], shown, indent=2)
 

@@ -19,11 +19,12 @@ def complete_names(_context: click.Context, _parameter: click.Parameter, incompl
 
 def complete_fields(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the fields of a spec, the metrics, and the terms of one word, that begin with what was typed."""
+    from mlspec.models.package_metrics import offered_names
     from mlspec.spec.explain import all_paths
     from mlspec.spec.glossary import TERMS
     from mlspec.spec.metrics import METRICS
 
-    words = dict.fromkeys((*all_paths(), *METRICS, *(term for term in TERMS if " " not in term)))
+    words = dict.fromkeys((*all_paths(), *METRICS, *offered_names(), *(term for term in TERMS if " " not in term)))
     return [word for word in words if word.startswith(incomplete)]
 
 

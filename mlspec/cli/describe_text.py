@@ -13,7 +13,7 @@ from mlspec.cli.status_text import failure_sentence, notable_alerts, realised_se
 from mlspec.cli.table import Styled, format_percent, format_table
 from mlspec.engine.status import ForecastStatus
 from mlspec.plan.delivery import undelivered_sentence
-from mlspec.spec.metrics import MAIN, Metric, metrics_of_kind
+from mlspec.spec.metrics import MAIN, Metric, accuracy_metrics
 from mlspec.state.record import Condition, Event, Release, Version
 
 _BAR = 30  # cells of the bar of traffic
@@ -115,7 +115,7 @@ def _error_lines(described: ForecastDescription) -> list[str]:
             metric.title,
             *(_metric_text(metric, side.get(metric.name)) for side in (status.ledger.metrics, status.metrics)),
         ]
-        for metric in metrics_of_kind("accuracy")
+        for metric in accuracy_metrics([status.ledger.metrics, status.metrics])
     ]  # fmt: skip
     if all(row[1] == row[2] == "-" for row in rows):
         return []

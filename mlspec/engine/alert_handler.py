@@ -167,7 +167,10 @@ def _work_of_newest_release(target: OpenedTarget, observed: Observed, clock: Cal
     source = SourceFacts(str(data.resource.fields["data.digest"]), (), 0)
     made_with = {"code": "", "mlspec": "", "libraries": {}, **observed.ledger.made_with}
     spec = release_spec(releases[0])
-    desired_forecast = DesiredForecast(observed.forecast, spec, releases[0].spec_hash, source, made_with["code"])
+    desired_forecast = DesiredForecast(
+        observed.forecast, spec, releases[0].spec_hash, source, made_with["code"],
+        metric_code=made_with.get("metrics", {}),
+    )  # fmt: skip
     engine = Engine(
         target,
         _refuse_local_step,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mlspec.models.code import find_model_code
+from mlspec.models.package_metrics import metric_digest
 from mlspec.plan.desired import DesiredForecast
 from mlspec.spec.candidates import Custom
 from mlspec.spec.forecast import Forecast
@@ -92,8 +93,9 @@ class Engine:
             data = self.target.observe_forecast(spec.name).resources.get("data")
             source = source.as_recorded(data and data.resource.fields.get("data.digest"))
         return DesiredForecast(
-            spec.name, spec.forecast, spec.spec_hash, source, self.code, model_code_digests(spec.forecast, self.root)
-        )
+            spec.name, spec.forecast, spec.spec_hash, source, self.code,
+            model_code_digests(spec.forecast, self.root), metric_code_digests(spec.forecast),
+        )  # fmt: skip
 
 
 def model_code_digests(spec: Forecast, root: Path) -> dict[str, str]:
@@ -105,6 +107,11 @@ def model_code_digests(spec: Forecast, root: Path) -> dict[str, str]:
         return {}
     custom = [candidate for candidate in spec.model.candidates if isinstance(candidate, Custom)]
     return {candidate.label: find_model_code(root, candidate.class_).digest for candidate in custom}
+
+
+def metric_code_digests(spec: Forecast) -> dict[str, str]:
+    """Return the digest of each metric of a package that a spec names. Raises SpecError if no installed package has one."""
+    return {name: metric_digest(name) for name in spec.package_metrics}
 
 
 def model_libraries() -> dict[str, str]:

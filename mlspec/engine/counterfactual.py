@@ -15,7 +15,7 @@ from mlspec.plan.comparison import with_comparison_note, would_do_better
 from mlspec.plan.rollback import NO_BETTER_VERSION, RollBack
 from mlspec.plan.rollout import ROLLOUT, Abort
 from mlspec.plan.serving import stable_version
-from mlspec.spec.metrics import METRICS
+from mlspec.spec.metrics import metric_kind
 from mlspec.state.ledger import RolloutProgress
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.record import Event, Release, Version
@@ -92,7 +92,7 @@ def _counts_as_better(work: ForecastWork, observed: Observed, serves: str, name:
 
 def _does_better(work: ForecastWork, observed: Observed, serves: str, name: str, version: Version) -> bool:
     alert = next(alert for alert in work.desired.spec.alerts if alert.name == name)
-    if METRICS[alert.metric].kind == "serving":
+    if metric_kind(alert.metric) == "serving":
         return True  # the requests of a server cannot be repeated
     cutoffs = _values_of(name, evaluation_facts(work, observed)).get("made_at", {}).get(serves)
     if not cutoffs:  # the alert is not about forecasts

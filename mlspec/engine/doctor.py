@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mlspec.engine.target_kinds import find_target
+from mlspec.errors import SpecError
+from mlspec.models.package_metrics import offered_names
 from mlspec.plan.extras import needed_extras
 from mlspec.spec import LoadedSpecs
 from mlspec.spec.duration import format_duration
 from mlspec.spec.faults import count_faults
+from mlspec.spec.metrics import METRICS, find_metric
 from mlspec.state.finding import Finding
 from mlspec.targets import machine
 
@@ -29,6 +32,7 @@ def run_checks(loaded: LoadedSpecs, root: Path, target: str, environment: Mappin
         yield machine.check_terraform()
     yield _check_specs(loaded)
     yield _check_retention(loaded)
+    yield from _check_metrics()
     yield from kind.check(target, settings, root, loaded.specs, environment)
 
 
@@ -37,6 +41,21 @@ def _check_specs(loaded: LoadedSpecs) -> Finding:
         message = f"{count_faults(loaded.faults):,} errors; the needs of these specs are not checked"
         return Finding("project", "specs", "missing", message, "mlspec validate")
     return Finding("project", "specs", "ok", f"{len(loaded.specs)} read")
+
+
+def _check_metrics() -> Iterator[Finding]:
+    """Yield a finding for each metric that an installed package brings: whether a spec can name it."""
+    for name in offered_names():
+        if name in METRICS:
+            message = f"a package brings a metric '{name}', and mlspec has one of this name itself"
+            yield Finding(
+                "project", f"metric {name}", "missing", message, "give the entry point of the package another name"
+            )
+            continue
+        try:
+            yield Finding("project", f"metric {name}", "ok", f"of the package {find_metric(name).package}")
+        except SpecError as error:
+            yield Finding("project", f"metric {name}", "missing", error.message, error.hint or "")
 
 
 def _check_retention(loaded: LoadedSpecs) -> Finding:

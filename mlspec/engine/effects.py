@@ -244,6 +244,7 @@ def _version_lineage(engine: Engine, desired_forecast: DesiredForecast) -> dict[
         "libraries": dict(engine.libraries),
         "seed": desired_forecast.spec.model.seed,
         **({"model_code": dict(desired_forecast.model_code)} if desired_forecast.model_code else {}),
+        **({"metric_code": desired_forecast.judging_code} if desired_forecast.judging_code else {}),
     }
 
 

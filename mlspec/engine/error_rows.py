@@ -12,12 +12,13 @@ from mlspec.engine.rows import PlainRows
 from mlspec.errors import UsageError
 from mlspec.plan.natural_order import natural_key
 from mlspec.plan.select import known_name
-from mlspec.spec.metrics import MAIN, metrics_of_kind
+from mlspec.spec.metrics import MAIN, Metric, accuracy_metrics
 from mlspec.state.error_grouping import ErrorGrouping
 from mlspec.state.step import StepRequest
 from mlspec.targets.base import Target
 
 SIDES = ("realised", "backtest")
+_VALUES = "values"  # beside the metrics of a side: how many values were scored
 ErrorComparison = Callable[
     [StepRequest, ErrorGrouping, str | None], tuple[list[str], list[dict[str, Any]]]
 ]  # jobs.realised_errors.compare_errors
@@ -65,10 +66,18 @@ def _main(metrics: Mapping[str, Any] | None) -> float:
     return -1.0 if value is None else float(value)
 
 
+def measured_metrics(found: Sequence[Mapping[str, Any]]) -> tuple[Metric, ...]:
+    """Return the metrics that rows of errors have, mlspec's own first."""
+    sides = [dict(row[side] or {}) for row in found for side in SIDES]
+    for side in sides:
+        side.pop(_VALUES, None)
+    return accuracy_metrics(sides)
+
+
 def error_rows(found: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> PlainRows:
     """Return a column for each key, and for each metric one of what is realised and one of the backtest; then how many values."""
-    metrics = [metric.name for metric in metrics_of_kind("accuracy")]
-    names = [(side, metric) for metric in (*metrics, "values") for side in SIDES]
+    metrics = [metric.name for metric in measured_metrics(found)]
+    names = [(side, metric) for metric in (*metrics, _VALUES) for side in SIDES]
     values = [
         [*(row[column] for column in columns), *((row[side] or {}).get(key) for side, key in names)] for row in found
     ]

@@ -22,7 +22,7 @@ from mlspec.plan.rollout import judging_alerts
 from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.plan.thresholds import AlertVerdict, judge_alert
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.metrics import METRICS
+from mlspec.spec.metrics import metric_kind
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed, Settlement, StoredStep
 from mlspec.state.point import MetricPoint
@@ -83,8 +83,9 @@ def evaluate_forecasts(work: ForecastWork) -> Evaluation:
 
 def _made_with(work: ForecastWork) -> dict[str, Json]:
     """Return the versions in the keys of an evaluation's steps: `engine.alert_handler` finds the stored steps by them."""
-    engine = work.engine
-    return {"code": engine.code, "mlspec": engine.mlspec, "libraries": dict(engine.libraries)}
+    engine, metrics = work.engine, dict(work.desired.metric_code)
+    versions = {"code": engine.code, "mlspec": engine.mlspec, "libraries": dict(engine.libraries)}
+    return {**versions, **({"metrics": metrics} if metrics else {})}
 
 
 def evaluate_serving_alerts(work: ForecastWork) -> Evaluation:
@@ -222,7 +223,7 @@ def _actuals_option(target: OpenedTarget, name: str) -> dict[str, Json]:
 def _backtests(work: ForecastWork, observed: Observed) -> dict[str, FileRef]:
     """Return the backtests of the versions with traffic, if an alert asks them what is usual."""
     asks = any(
-        METRICS[alert.metric].kind == "accuracy" and alert.tolerated_alarms is not None
+        metric_kind(alert.metric) == "accuracy" and alert.tolerated_alarms is not None
         for alert in work.desired.spec.alerts
     )
     serving = [known_version(work, name) for name in sorted(observed_traffic(observed))] if asks else []
@@ -231,7 +232,7 @@ def _backtests(work: ForecastWork, observed: Observed) -> dict[str, FileRef]:
 
 def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
     """Return the values of the alerts on errors and latency, from the request counts of servers."""
-    alerts = [alert for alert in work.desired.spec.alerts if METRICS[alert.metric].kind == "serving"]
+    alerts = [alert for alert in work.desired.spec.alerts if metric_kind(alert.metric) == "serving"]
     if not alerts:
         return ()
     counted = work.engine.target.load_request_counts(

@@ -6,7 +6,7 @@ from mlspec.engine.history_json import version_state
 from mlspec.engine.rows import PlainRows
 from mlspec.plan.select import known_name
 from mlspec.plan.serving import observed_traffic
-from mlspec.spec.metrics import metrics_of_kind
+from mlspec.spec.metrics import accuracy_metrics
 from mlspec.targets.base import Target
 
 
@@ -15,13 +15,14 @@ def version_rows(target: Target, name: str) -> PlainRows:
     known_name(name, target.forecast_names())
     observed = target.observe_forecast(name)
     traffic, bad = observed_traffic(observed), observed.ledger.quarantined_versions
-    metrics = [metric.name for metric in metrics_of_kind("accuracy")]
+    versions = target.load_versions(name)
+    metrics = [metric.name for metric in accuracy_metrics(version.metrics for version in versions)]
     rows = [
         [
             version.version, version.created, version.candidate, version_state(version, bad), traffic.get(version.version, 0),
             *(version.metrics.get(metric) for metric in metrics), version.lineage.get("data_version"),
         ]
-        for version in target.load_versions(name)
+        for version in versions
     ]  # fmt: skip
     columns = ["version", "created", "candidate", "state", "traffic", *metrics, "data_version"]
     return PlainRows(columns, rows, frozenset({"created"}))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from mlspec.engine.context import Engine, Spec, model_code_digests
+from mlspec.engine.context import Engine, Spec, metric_code_digests, model_code_digests
 from mlspec.engine.effects import version_name
 from mlspec.errors import DataError
 from mlspec.plan.backoff import must_wait
@@ -163,8 +163,8 @@ def _plan_on(
 
 
 def work_key(desired_forecast: DesiredForecast, mlspec: str) -> str:
-    """Return the digest of the work of a pass: of the spec, the data, the code of models of the project's own, and of mlspec."""
-    own_code = [dict(desired_forecast.model_code)] if desired_forecast.model_code else []
+    """Return the digest of the work of a pass: of the spec, the data, the code of own models and metrics, and of mlspec."""
+    own_code = [dict(code) for code in (desired_forecast.model_code, desired_forecast.metric_code) if code]
     return digest([desired_forecast.spec_hash, desired_forecast.source.digest, mlspec, *own_code], 32)
 
 
@@ -188,8 +188,10 @@ def _load_desired(engine: Engine, spec: Spec, observed: Observed) -> tuple[Desir
 def _as_checked(engine: Engine, spec: Spec, fields: Mapping[str, Json]) -> DesiredForecast:
     """Return the desired state on the data that was checked last; `fields` are the recorded ones of the data."""
     facts = SourceFacts(str(fields["data.digest"]), (), 0)
-    own_code = model_code_digests(spec.forecast, engine.root)
-    return DesiredForecast(spec.name, spec.forecast, spec.spec_hash, facts, engine.code, own_code)
+    return DesiredForecast(
+        spec.name, spec.forecast, spec.spec_hash, facts, engine.code,
+        model_code_digests(spec.forecast, engine.root), metric_code_digests(spec.forecast),
+    )  # fmt: skip
 
 
 def slots_due(spec: Forecast, observed: Observed, now: datetime) -> dict[str, DueRun]:

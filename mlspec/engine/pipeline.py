@@ -123,6 +123,13 @@ def _reads_model_code(desired_forecast: DesiredForecast, step: StepName) -> bool
     return step in ("backtest", "train") and bool(desired_forecast.model_code)
 
 
+def _read_metric_code(desired_forecast: DesiredForecast, step: StepName) -> Mapping[str, str]:
+    """Return the digests of the metrics of packages that a step measures."""
+    if step == "evaluate":
+        return dict(desired_forecast.metric_code)
+    return desired_forecast.judging_code if step == "backtest" else {}
+
+
 def _step_key(
     engine: Engine,
     desired_forecast: DesiredForecast,
@@ -143,5 +150,6 @@ def _step_key(
             "code": [engine.code, engine.mlspec],
             "libraries": dict(engine.libraries),
             **({"model_code": dict(desired_forecast.model_code)} if _reads_model_code(desired_forecast, step) else {}),
+            **({"metric_code": metric_code} if (metric_code := _read_metric_code(desired_forecast, step)) else {}),
         }
     )

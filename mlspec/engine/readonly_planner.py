@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mlspec.engine.context import Engine, Spec, model_code_digests
+from mlspec.engine.context import Engine, Spec, metric_code_digests, model_code_digests
 from mlspec.errors import TargetError
 from mlspec.plan.desired import DesiredForecast
 from mlspec.state.observed import SourceFacts
@@ -37,10 +37,10 @@ class ReadonlyPlanner:
             self.unseen.add(spec.name)
             seen = self.target.observe_forecast(spec.name).resources.get("data")
             digest = str(seen.resource.fields["data.digest"]) if seen else ""
-            own_code = model_code_digests(spec.forecast, self.engine.root)
             return DesiredForecast(
-                spec.name, spec.forecast, spec.spec_hash, SourceFacts(digest, (), 0), self.engine.code, own_code
-            )
+                spec.name, spec.forecast, spec.spec_hash, SourceFacts(digest, (), 0), self.engine.code,
+                model_code_digests(spec.forecast, self.engine.root), metric_code_digests(spec.forecast),
+            )  # fmt: skip
 
     @property
     def notes(self) -> tuple[str, ...]:

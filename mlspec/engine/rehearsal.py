@@ -18,7 +18,7 @@ from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.spec.digest import resolved_json, spec_digest
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.metrics import METRICS, Metric
+from mlspec.spec.metrics import Metric, find_metric
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
 FAULTS: dict[Fault, str] = {
@@ -213,7 +213,7 @@ class Rehearsal:
 
 def _has_fired(rehearsal: Rehearsal, is_meant: Callable[[Metric], bool]) -> bool:
     """Return whether an alert fired on one of the metrics that are meant."""
-    names = [alert.name for alert in rehearsal.spec.forecast.alerts if is_meant(METRICS[alert.metric])]
+    names = [alert.name for alert in rehearsal.spec.forecast.alerts if is_meant(find_metric(alert.metric))]
     return not rehearsal.fired.isdisjoint(names)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from mlspec.engine.forecast_comparison import ForecastComparison, compare_runs
 from mlspec.engine.rows import run_of_release
 from mlspec.errors import MlspecError, NotFound, UsageError
-from mlspec.plan.desired import MODEL_CODE
+from mlspec.plan.desired import METRIC_CODE, MODEL_CODE
 from mlspec.plan.diff import diff_fields
 from mlspec.plan.fields import flatten_keys
 from mlspec.state.plan import FieldChange
@@ -58,9 +58,13 @@ def compare_release_forecasts(target: Target, name: str, old: Release, new: Rele
 
 
 def _release_fields(release: Release, lineages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the keys of a release's spec, its version, and the digest of the code of each custom model of that version."""
-    code = lineages.get(release.version, {}).get("model_code") or {}
-    codes = {f"{MODEL_CODE}.{name}": digest for name, digest in code.items()}
+    """Return the keys of a release's spec, its version, and the digests of that version's custom models and packages' metrics."""
+    lineage = lineages.get(release.version, {})
+    codes = {
+        f"{fact}.{name}": digest
+        for fact, key in ((MODEL_CODE, "model_code"), (METRIC_CODE, "metric_code"))
+        for name, digest in (lineage.get(key) or {}).items()
+    }
     return {**flatten_keys(release.spec), "version": release.version, **codes}
 
 

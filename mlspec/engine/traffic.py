@@ -25,6 +25,7 @@ from mlspec.plan.rollout import ALL, ROLLOUT, Shift, step_shares, traffic_split
 from mlspec.plan.serving import find_promotion_block, observed_traffic, spec_shape, stable_version
 from mlspec.spec.candidates import SeasonalNaive
 from mlspec.spec.digest import resolved_json
+from mlspec.spec.metrics import MAIN, names_of_packages
 from mlspec.state.ledger import Hold, Ledger, Quarantine, RolledBack, RolloutProgress
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import Observed, ObservedResource, Settlement
@@ -150,12 +151,15 @@ def make_fallback(work: ForecastWork) -> Version:
 
 
 def fallback_work(work: ForecastWork) -> ForecastWork:
-    """Return the same work for the fallback: one candidate of mlspec's own, and no gate."""
+    """Return the same work for the fallback: one candidate of mlspec's own, no gate, and no metric of a package, which may fail."""
     spec = work.desired.spec
     candidate = SeasonalNaive(kind=spec.rollback.fallback)
-    model = spec.model.model_copy(update={"candidates": (candidate,), "gate": ()})
+    backtest = spec.model.backtest
+    if names_of_packages([backtest.metric]):
+        backtest = backtest.model_copy(update={"metric": MAIN.name})
+    model = spec.model.model_copy(update={"candidates": (candidate,), "gate": (), "backtest": backtest})
     fallback_spec = spec.model_copy(update={"model": model})
-    return replace(work, desired=replace(work.desired, spec=fallback_spec, model_code={}, waiting={}))
+    return replace(work, desired=replace(work.desired, spec=fallback_spec, model_code={}, metric_code={}, waiting={}))
 
 
 def fallback_versions(work: ForecastWork, versions: Sequence[Version]) -> frozenset[str]:

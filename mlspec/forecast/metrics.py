@@ -1,6 +1,7 @@
 """Accuracy metrics, as functions of arrays. A metric without data or with a zero denominator is None.
 
-FORMULAS has the formula of each metric of the kind `accuracy` in `spec.metrics`.
+FORMULAS has the formula of each metric of the kind `accuracy` in `spec.metrics`; those of packages are called by
+`forecast.package_formulas`.
 
 WAPE, bias and pinball loss are divided by the sum of actual demand, so they compare across scales; MASE and RMSSE by the
 error of a naive forecast in the history before the cutoff (Hyndman & Koehler 2006; Makridakis et al. 2022, M5).
@@ -9,34 +10,15 @@ error of a naive forecast in the history before the cutoff (Hyndman & Koehler 20
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlspec.models.metric import ScoredForecasts
+
 Array = npt.NDArray[np.float64]
 Metrics = dict[str, float | None]
-
-
-@dataclass(frozen=True)
-class ScoredForecasts:
-    """Forecasts and actual values as arrays, one entry per row: the input of the formulas.
-
-    `quantiles` holds the forecasts of each quantile in rising order, for the metrics that need them.
-    """
-
-    actual: Array
-    mean: Array
-    mase_scale: Array
-    rmsse_scale: Array
-    quantiles: Mapping[float, Array]
-
-    @property
-    def interval(self) -> tuple[Array, Array]:
-        """The forecasts of the lowest and of the highest quantile."""
-        levels = tuple(self.quantiles.values())
-        return levels[0], levels[-1]
 
 
 def wape(actual: Array, forecast: Array) -> float | None:

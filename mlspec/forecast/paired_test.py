@@ -17,7 +17,8 @@ from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, TARGET
 from mlspec.forecast.metrics import quantile_loss
 from mlspec.forecast.quantiles import RAW, quantile_column
 from mlspec.forecast.scales import SCALE
-from mlspec.spec.metrics import MAIN, METRICS
+from mlspec.forecast.scores import score_rows
+from mlspec.spec.metrics import MAIN, METRICS, find_metric
 
 # The metric of forecasts of a mean: unlike absolute errors, squared ones are smallest at the mean of intermittent demand, not at
 # zero (Kolassa 2016).
@@ -68,9 +69,13 @@ class PairedTest:
         freedom are those of the windows, and the candidate has to be better in more than half of them. A sign test over windows,
         for few series that differ much: the sum of losses is smaller in so many of the windows that chance alone does that about
         as seldom as the level says (`_wins_surely`), and by a tenth in all.
+
+        A metric of a package is no mean of losses of rows: it is compared by its value in each window, by both tests.
         """
         if self.level is None:
             return True
+        if find_metric(self.metric).package:
+            return self._is_better_by_windows(rows, label, other, self.level)
         losses, scaled = self._row_losses(rows)
         keys = [rows[CANDIDATE], rows[CUTOFF], rows[ID]]
         by_pair = scaled.groupby(keys).mean().unstack(CANDIDATE).dropna()
@@ -85,13 +90,36 @@ class PairedTest:
         clearly = bool(sums[label].sum() <= (1 - CLEAR_GAIN) * sums[other].sum())
         return clearly and _wins_surely(won, len(sums), self.level)
 
+    def _is_better_by_windows(self, rows: pd.DataFrame, label: str, other: str, level: float) -> bool:
+        """Return whether the metric of a package is surely smaller, by its values in the windows in which both have one."""
+        needs_quantiles = find_metric(self.metric).quantiles > 0
+        means = rows if needs_quantiles or RAW not in rows else rows.assign(**{MEAN: rows[RAW]})
+        values = pd.DataFrame(
+            {
+                name: {
+                    cutoff: score_rows(part, self.quantiles if needs_quantiles else (), [self.metric])[self.metric]
+                    for cutoff, part in means[means[CANDIDATE] == name].groupby(CUTOFF)
+                }
+                for name in (label, other)
+            },
+            dtype="float64",
+        ).dropna()
+        gains = values[other] - values[label]
+        if len(gains) < 2:
+            return False
+        if gains.mean() > _quantile(level, len(gains) - 1) * _standard_error(gains) and (gains > 0).mean() > 0.5:
+            return True
+        won = int((gains > 0).sum())
+        clearly = bool(values[label].sum() <= (1 - CLEAR_GAIN) * values[other].sum())
+        return clearly and _wins_surely(won, len(values), level)
+
     def _row_losses(self, rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         """Return each row's loss by the metric, and the same in the series' scale.
 
         Means are compared before their correction. In a backtest that is learned from the other windows, later ones too: after a
         jump of demand it would let a model that has not seen the jump look as if it had.
         """
-        if METRICS[self.metric].quantiles:
+        if find_metric(self.metric).quantiles:
             columns = [quantile_loss(rows[TARGET], q, rows[quantile_column(q)]) for q in self.quantiles]
             losses = pd.Series(np.mean(columns, axis=0), index=rows.index)
             return losses, losses / rows[SCALE]

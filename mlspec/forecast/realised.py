@@ -131,6 +131,8 @@ def window_periods(rows: pd.DataFrame, length: int, count: int) -> list[list[pd.
     return [periods[end - length : end] if end >= length else [] for end in ends]
 
 
-def measure_accuracy(rows: pd.DataFrame, quantiles: Sequence[float]) -> Metrics:
-    """Return every metric over the rows; each is None if there are no rows."""
-    return score_rows(rows, quantiles) if len(rows) else dict.fromkeys(metric_names("accuracy"))
+def measure_accuracy(rows: pd.DataFrame, quantiles: Sequence[float], of_packages: Sequence[str] = ()) -> Metrics:
+    """Return every metric over the rows, also those `of_packages`; each is None if there are no rows."""
+    if not len(rows):
+        return dict.fromkeys((*metric_names("accuracy"), *of_packages))
+    return score_rows(rows, quantiles, of_packages)

@@ -36,7 +36,7 @@ from mlspec.forecast.windows import backtest_windows
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.candidates import Candidate, Ensemble, SeasonalNaive
 from mlspec.spec.forecast import Model
-from mlspec.spec.metrics import MAIN, METRICS
+from mlspec.spec.metrics import MAIN, find_metric, names_of_packages
 
 # Labels that no candidate of a spec can have: the baseline and the serving version, if they are not candidates.
 CHAMPION = "champion"  # the column that marks the champion's rows
@@ -165,8 +165,9 @@ def run_competition(
     metric, why_metric = choose_metric(model, panel.known_at(cuts[0]), workers)
 
     def rank_rows(rows: pd.DataFrame) -> float:
-        ranks_means = not METRICS[metric].quantiles  # the rows for ranking members have no quantiles yet
-        value = score_rows(rows)[metric if ranks_means else MAIN.name]
+        ranks_means = not find_metric(metric).quantiles  # the rows for ranking members have no quantiles yet
+        name = metric if ranks_means else MAIN.name
+        value = score_rows(rows, (), names_of_packages([name]))[name]
         return float("inf") if value is None else value
 
     rows, scores = [], {}
@@ -176,7 +177,7 @@ def run_competition(
         )
         own_rows = calibrate_windows(own_rows, model.quantiles)
         rows.append(own_rows)
-        scores[entrant.label] = score_rows(own_rows, model.quantiles)
+        scores[entrant.label] = score_rows(own_rows, model.quantiles, model.package_metrics)
     champion = choose_champion(
         competitors, scores, pd.concat(rows), PairedTest(metric, model.quantiles, model.backtest.level)
     )
@@ -188,7 +189,7 @@ def run_competition(
             entrant_rows(deployed, window_forecasts, [_forecast_key(member) for member in members], rank_rows),
             model.quantiles,
         )
-        scores[DEPLOYED] = score_rows(deployed_rows, model.quantiles)
+        scores[DEPLOYED] = score_rows(deployed_rows, model.quantiles, model.package_metrics)
     all_rows = pd.concat(rows, ignore_index=True)
     all_rows[CHAMPION] = all_rows[CANDIDATE] == champion.label
     return CompetitionResult(
@@ -280,7 +281,7 @@ def _why_stays(competitors: Competitors, scores: Mapping[str, Metrics], champion
     best = _rank_entrants(competitors, scores, metric)[0]
     if competitors.incumbent is None or champion.label != competitors.preferred or best == champion:
         return ""
-    title = METRICS[metric].title
+    title = find_metric(metric).title
     figures = f"{scores[best.label][metric]:.4g} is no surer gain over {scores[champion.label][metric]:.4g} than chance"
     return f"{champion.label} stays: the {title} of {best.label}, {figures} explains (model.backtest.level)"
 

@@ -46,7 +46,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     champion = outcome.rows_for(outcome.champion.label)
     facts = _backtest_facts(spec, outcome, code_gone) | {
         "cutoffs": [text(cutoff) for cutoff in outcome.cutoffs],
-        "by": score_by_groups(champion, segment_columns(request, spec), spec.model.quantiles),
+        "by": score_by_groups(
+            champion, segment_columns(request, spec), spec.model.quantiles, spec.model.package_metrics
+        ),
     }
     if spec.dataset.levels:
         facts["levels"] = score_levels(request, spec, panel.whole(), champion)

@@ -39,7 +39,7 @@ from mlspec.jobs.moment import read_now
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.alerts import Alert
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.metrics import METRICS
+from mlspec.spec.metrics import find_metric, names_of_packages
 from mlspec.spec.output_columns import METHOD
 from mlspec.state.step import Progress, StepRequest, StepResult
 
@@ -79,11 +79,12 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     measure = _AlertMeasurement(
         spec, panel, rows, rows_by_version, segment_columns(request, spec), now, _champions_tested(request)
     )
+    measured = spec.model.quantiles, spec.package_metrics
     facts = {
         "periods": int(rows[TIME].nunique()) if len(rows) else 0,
-        "metrics": measure_accuracy(rows, spec.model.quantiles),
+        "metrics": measure_accuracy(rows, *measured),
         "by_horizon": [
-            {"step": step, "metrics": measure_accuracy(part, spec.model.quantiles)}
+            {"step": step, "metrics": measure_accuracy(part, *measured)}
             for step, part in forecasts_by_lead(panel, all_forecasts, maturity, now).items()
         ],
         "alerts": [measure.measure_alert(alert) for alert in spec.alerts],
@@ -147,7 +148,7 @@ class _AlertMeasurement:
 
     def measure_alert(self, alert: Alert) -> dict[str, Any]:
         """Return one alert's values, in all and by version: one list per segment, with as many values as `for` needs."""
-        metric, count = METRICS[alert.metric], alert.agreement.evaluations
+        metric, count = find_metric(alert.metric), alert.agreement.evaluations
         if metric.kind == "age":
             end = self.panel.layout.frequency.period_end(self.panel.cutoff)
             age = span_between(end, self.now).total_seconds()
@@ -174,11 +175,11 @@ class _AlertMeasurement:
 
     def _error_limits(self, alert: Alert, length: int, rows: pd.DataFrame, fewest: int) -> dict[str, float]:
         """Return the limit of each segment whose rows have enough blocks."""
-        metric, parts = METRICS[alert.metric], _split_segments(rows, self.groups, alert.by)
+        metric, parts = find_metric(alert.metric), _split_segments(rows, self.groups, alert.by)
         share = block_share(alert.tolerated_alarms or 0.0, length, self.table.index)
 
         def badness(some: pd.DataFrame) -> float | None:
-            value = measure_accuracy(some, self.spec.model.quantiles)[metric.name]
+            value = self._measure_one(alert, some)
             return None if value is None else metric.badness(value)
 
         limits: dict[str, float] = {}
@@ -188,6 +189,10 @@ class _AlertMeasurement:
             if limit is not None:
                 limits[segment] = limit
         return limits
+
+    def _measure_one(self, alert: Alert, rows: pd.DataFrame) -> float | None:
+        """Return the value of an alert's metric over some rows."""
+        return measure_accuracy(rows, self.spec.model.quantiles, names_of_packages([alert.metric]))[alert.metric]
 
     def _forecast_cutoffs(self, parts: Sequence[pd.DataFrame]) -> list[str]:
         """Return the cutoffs of the forecasts in these windows, oldest first."""
@@ -235,7 +240,7 @@ class _AlertMeasurement:
         for position, part in enumerate(parts):
             for segment, segment_rows in _split_segments(part, self.groups, alert.by):
                 values = values_by_segment.setdefault(segment, [None] * len(parts))
-                values[position] = measure_accuracy(segment_rows, self.spec.model.quantiles)[alert.metric]
+                values[position] = self._measure_one(alert, segment_rows)
         return values_by_segment
 
 

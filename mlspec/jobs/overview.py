@@ -7,7 +7,7 @@ those. So 30,000 series take seconds. The errors are those of `realised_errors`,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 
 from mlspec.forecast.frame import CUTOFF, ID, MEAN, PREFIX, TARGET, TIME, newest_rows
 from mlspec.forecast.load import KEY, join_ids
-from mlspec.forecast.realised import LEAD, Maturity, forecasts_by_lead, measure_accuracy
+from mlspec.forecast.realised import LEAD, forecasts_by_lead, measure_accuracy
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import collect_parts
 from mlspec.jobs.context import read_spec, require_input
@@ -64,24 +64,28 @@ def make_overview(request: StepRequest) -> ForecastOverview:
         by_horizon=_error_pairs(_with_errors(_concat(leads.values())), tested, LEAD, lambda step: str(int(step))),
         by_period=_error_pairs(realised, tested[:0], TIME, form),
         by_cutoff=_error_pairs(realised[:0], tested, CUTOFF, form),
-        metrics=measure_accuracy(realised, spec.model.quantiles) if len(realised) else None,
+        metrics=measure_accuracy(realised, spec.model.quantiles, spec.package_metrics) if len(realised) else None,
         before=request.options.get("before"),
         compared=compared,
         new=len(ids - set(runs[1][ID])) if ids else 0,
         unit=spec.dataset.target,
         gone=len(ids - set(runs[0][ID])) if ids else 0,
-        by_version=_version_errors(panel, forecasts, maturity_of(spec), now, spec.model.quantiles),
+        by_version=_version_errors(panel, forecasts, spec, now),
     )  # fmt: skip
 
 
 def _version_errors(
-    panel: PartedPanel, forecasts: list[pd.DataFrame], maturity: Maturity, now: pd.Timestamp, quantiles: Sequence[float]
+    panel: PartedPanel, forecasts: list[pd.DataFrame], spec: Forecast, now: pd.Timestamp
 ) -> tuple[VersionErrors, ...]:
     """Return the realised errors of each version, the version with the newest forecast first."""
     names = dict.fromkeys(str(name) for rows in reversed(forecasts) for name in rows[VERSION].unique())
-    measured = ((name, rows_of_version(name, panel, forecasts, maturity, now)) for name in [*names][:_MOST_VERSIONS])
+    measured = (
+        (name, rows_of_version(name, panel, forecasts, maturity_of(spec), now)) for name in [*names][:_MOST_VERSIONS]
+    )
     return tuple(
-        VersionErrors(name, measure_accuracy(rows, quantiles), len(rows)) for name, rows in measured if len(rows)
+        VersionErrors(name, measure_accuracy(rows, spec.model.quantiles, spec.package_metrics), len(rows))
+        for name, rows in measured
+        if len(rows)
     )
 
 

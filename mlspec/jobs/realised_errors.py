@@ -17,7 +17,6 @@ from mlspec.jobs.files import read_table
 from mlspec.jobs.moment import read_now
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.metrics import metric_names
 from mlspec.state.error_grouping import ErrorGrouping
 from mlspec.state.step import StepRequest
 
@@ -46,7 +45,7 @@ def compare_errors(
     tested, realised = (_from_cutoff(rows, cutoff, panel) for rows in (read_tested(request), realised))
     columns, split = _grouping(by, list(spec.dataset.series), segments)
     sides = {
-        side: {key: _measure(rows, spec.model.quantiles) for key, rows in split(frame)} if len(frame) else {}
+        side: {key: _measure(rows, spec) for key, rows in split(frame)} if len(frame) else {}
         for side, frame in (("backtest", tested), ("realised", realised))
     }
     keys = dict.fromkeys(key for side in sides.values() for key in side)
@@ -98,10 +97,9 @@ def _from_cutoff(rows: pd.DataFrame, cutoff: str | None, panel: PartedPanel) -> 
     return rows[rows[CUTOFF].map(panel.layout.frequency.format_period) == cutoff]
 
 
-def _measure(rows: pd.DataFrame, quantiles: Iterable[float]) -> Mapping[str, Any]:
+def _measure(rows: pd.DataFrame, spec: Forecast) -> Mapping[str, Any]:
     """Return every metric over the rows, and how many values were scored."""
-    scores = score_rows(rows, tuple(quantiles))
-    return {**{name: scores[name] for name in metric_names("accuracy")}, "values": len(rows)}
+    return {**score_rows(rows, spec.model.quantiles, spec.package_metrics), "values": len(rows)}
 
 
 Split = Callable[[pd.DataFrame], Iterable[tuple[Key, pd.DataFrame]]]

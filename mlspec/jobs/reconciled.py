@@ -59,7 +59,10 @@ def reconcile_outcome(
     moved = _with_mean(base.assign(**{BASE: base[MEAN]}), corrected, spec)
     after = calibrate_windows(moved, spec.model.quantiles).assign(**{CHAMPION: True})
     others = outcome.rows[outcome.rows[CANDIDATE] != outcome.champion.label]
-    scores = {**outcome.scores, outcome.champion.label: score_rows(after, spec.model.quantiles)}
+    scores = {
+        **outcome.scores,
+        outcome.champion.label: score_rows(after, spec.model.quantiles, spec.model.package_metrics),
+    }
     told = _gain_note(request, spec, panel, champion, after, method)
     rows = pd.concat([others, after, level_rows.assign(**{CANDIDATE: LEVEL_SUMS, CHAMPION: False})], ignore_index=True)
     notes = (*outcome.notes, *([note] if note else []), told)

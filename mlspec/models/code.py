@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mlspec.errors import SpecError
+from mlspec.models.entry_points import find_entry
 
 GROUP = "mlspec.candidates"  # the entry points of packages
 METHODS = ("fit", "predict", "save", "load")
@@ -110,21 +111,8 @@ def parameter_names(code: ModelCode) -> frozenset[str] | None:
 
 
 def _find_entry_point(name: str) -> ModelCode:
-    from importlib.metadata import entry_points
-
-    offered = entry_points(group=GROUP)
-    found = {(point.value, point.dist.name, point.dist.version) for point in offered.select(name=name) if point.dist}
-    if not found:
-        names = ", ".join(sorted({point.name for point in offered})) or "none"
-        raise SpecError(
-            f"no installed package has an entry point '{name}' of the group {GROUP}; there is: {names}",
-            hint="install the package, or name a class of the project: models.promo:PromoModel",
-        )
-    if len(found) > 1:
-        owners = ", ".join(sorted(owner for _value, owner, _version in found))
-        raise SpecError(f"several packages have an entry point '{name}': {owners}", hint="uninstall all but one")
-    ((value, owner, version),) = found
-    return ModelCode(value.partition("[")[0].replace(" ", ""), package=f"{owner} {version}")
+    entry = find_entry(GROUP, name, "install the package, or name a class of the project: models.promo:PromoModel")
+    return ModelCode(entry.import_name, package=entry.package)
 
 
 def _module_file(root: Path, module: str) -> Path | None:

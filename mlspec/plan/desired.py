@@ -12,6 +12,7 @@ from mlspec.spec.forecast import Forecast
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import KINDS, Json, Kind, Resource
 
+METRIC_CODE = "metric.code"  # the fact of a model resource: the digest of a package's metric, by name
 MODEL_CODE = "candidate.code"  # the fact of a model resource: the digest of a custom model's code, by candidate
 
 
@@ -20,7 +21,8 @@ class DesiredForecast:
     """The desired state of one forecast: its spec, with the facts that the spec does not hold.
 
     `spec` is the resolved spec, `source` what the data files are now, `code` the version of the code that shapes a model.
-    `model_code` has the digest of the code of each model of the project's own, by candidate.
+    `model_code` has the digest of the code of each model of the project's own, by candidate; `metric_code` that of each metric
+    of a package, by name.
     `waiting` holds facts of a kind of resource as they were when it was made, where newer ones are no reason yet: new data alone
     does not train.
     """
@@ -31,7 +33,14 @@ class DesiredForecast:
     source: SourceFacts
     code: str
     model_code: Mapping[str, str] = field(default_factory=dict)
+    metric_code: Mapping[str, str] = field(default_factory=dict)
     waiting: Mapping[Kind, Mapping[str, Json]] = field(default_factory=dict)
+
+    @property
+    def judging_code(self) -> dict[str, str]:
+        """The digests of the metrics of packages that choose the champion or that the gate judges; alerts may name others."""
+        names = self.spec.model.package_metrics
+        return {name: digest for name, digest in self.metric_code.items() if name in names}
 
     def spec_fields(self, kind: Kind) -> Mapping[str, Json]:
         """Return the keys of the spec that shape one kind of resource."""
@@ -62,6 +71,7 @@ def model_resource(wanted: DesiredForecast) -> Resource:
     """Return the model resource: the keys that shape it, the data it learnt from, the code that trained it."""
     facts = {"data.digest": wanted.source.digest, "code.version": wanted.code, **wanted.waiting.get("model", {})}
     facts |= {f"{MODEL_CODE}.{name}": value for name, value in wanted.model_code.items()}
+    facts |= {f"{METRIC_CODE}.{name}": value for name, value in wanted.judging_code.items()}
     return Resource("model", wanted.name, {**wanted.spec_fields("model"), **facts})
 
 

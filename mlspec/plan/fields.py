@@ -48,6 +48,7 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("data.digest", ("data", "model", "forecast"), "the data changed"),
     ("code.version", ("data", "model"), "mlspec itself changed"),
     ("candidate.code", ("model",), "the code of a custom model changed: backtests and trains again"),
+    ("metric.code", ("model",), "the package of a metric changed: backtests and trains again"),
     ("version", ("deployment", "forecast"), "another version serves"),
     *((section, ("deployment",), "kept with the release") for section in KEPT_WITH_RELEASE),
     ("", ("deployment",), "kept with the release"),

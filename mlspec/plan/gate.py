@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlspec.spec.forecast import Rule
-from mlspec.spec.metrics import METRICS
+from mlspec.spec.metrics import find_metric
 
 RuleOutcome = Literal["pass", "fail", "inconclusive"]
 Metrics = Mapping[str, float | None]
@@ -109,12 +109,12 @@ def _judge_against(rule: Rule, value: float, evidence: GateEvidence) -> RuleVerd
 
 def _metric_loss(metric: str, value: float, evidence: GateEvidence) -> float:
     """Return how far a metric is from ideal: an error is its own loss, other metrics have an ideal that is not 0."""
-    return value if METRICS[metric].ideal is None else abs(value - (_ideal_value(metric, evidence) or 0.0))
+    return value if find_metric(metric).ideal is None else abs(value - (_ideal_value(metric, evidence) or 0.0))
 
 
 def _ideal_value(metric: str, evidence: GateEvidence) -> float | None:
     """Return a metric's ideal value; None if it is the nominal interval and there are too few quantiles for one."""
-    ideal = METRICS[metric].ideal
+    ideal = find_metric(metric).ideal
     return evidence.interval if ideal == "nominal" else ideal
 
 

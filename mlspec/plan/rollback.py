@@ -14,7 +14,7 @@ from mlspec.plan.comparison import comparison_note
 from mlspec.plan.moments import moment_after
 from mlspec.plan.serving import active_hold, good_releases
 from mlspec.spec.forecast import Forecast, Rollback
-from mlspec.spec.metrics import METRICS, Metric
+from mlspec.spec.metrics import Metric, recorded_metric
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.record import Release, Version
 
@@ -150,7 +150,7 @@ def _is_about_serving(alert: AlertRecord, facts: RollbackFacts) -> bool:
 
 
 def _alert_metric(alert: AlertRecord, facts: RollbackFacts) -> Metric:
-    return METRICS[next(spec_alert.metric for spec_alert in facts.spec.alerts if spec_alert.name == alert.name)]
+    return recorded_metric(next(spec_alert.metric for spec_alert in facts.spec.alerts if spec_alert.name == alert.name))
 
 
 def _why_stay(firing: Sequence[AlertRecord], blaming: Sequence[AlertRecord], serves: str) -> str:

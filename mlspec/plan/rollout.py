@@ -13,7 +13,7 @@ from typing import Literal
 from mlspec.plan.comparison import comparison_note
 from mlspec.plan.moments import moment_after
 from mlspec.spec.forecast import Forecast, Rollout
-from mlspec.spec.metrics import METRICS
+from mlspec.spec.metrics import metric_kind
 from mlspec.state.ledger import Ledger, RolloutProgress
 
 RolloutVerdict = Literal["pass", "fail", "inconclusive"]
@@ -63,7 +63,7 @@ def judging_alerts(spec: Forecast) -> tuple[str, ...]:
     """Return the alerts that judge a new version: those under rollback.on that can be measured for it."""
     online = spec.deployment.serve != "batch"
     metric = {alert.name: alert.metric for alert in spec.alerts}
-    return tuple(name for name in spec.rollback.on if online or METRICS[metric[name]].kind != "serving")
+    return tuple(name for name in spec.rollback.on if online or metric_kind(metric[name]) != "serving")
 
 
 def rollout_verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[RolloutVerdict, str]:
@@ -85,7 +85,7 @@ def alerts_firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tupl
 def _server_alerts(names: Sequence[str], spec: Forecast) -> tuple[str, ...]:
     """Return which of the named alerts are on a server's requests: these cannot be repeated for a comparison."""
     metric = {alert.name: alert.metric for alert in spec.alerts}
-    return tuple(name for name in names if METRICS[metric[name]].kind == "serving")
+    return tuple(name for name in names if metric_kind(metric[name]) == "serving")
 
 
 def _servers_first(names: Sequence[str], spec: Forecast) -> tuple[str, ...]:

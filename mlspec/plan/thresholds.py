@@ -9,7 +9,7 @@ from typing import Literal
 
 from mlspec.spec.alerts import Alert
 from mlspec.spec.duration import format_duration
-from mlspec.spec.metrics import METRICS
+from mlspec.spec.metrics import find_metric, metric_kind
 
 _DAY = 86_400.0  # seconds
 MeasuredState = Literal["ok", "pending", "firing", "no-data"]
@@ -104,13 +104,13 @@ def is_broken(alert: Alert, value: float | None, limit: float | None = None) -> 
         return False
     if not _is_beyond(threshold_bounds(alert, limit), value):
         return False
-    return limit is None or _is_beyond(METRICS[alert.metric].bounds_of(limit), value)
+    return limit is None or _is_beyond(find_metric(alert.metric).bounds_of(limit), value)
 
 
 def threshold_bounds(alert: Alert, limit: float | None) -> tuple[float | None, float | None]:
     """Return the values below and above which an alert is broken: its own, or where it has none those that its past told."""
     if alert.is_by_past_alone and limit is not None:
-        return METRICS[alert.metric].bounds_of(limit)
+        return find_metric(alert.metric).bounds_of(limit)
     return alert.bounds
 
 
@@ -138,7 +138,7 @@ def threshold_words(alert: Alert) -> str:
 
 def _usual_words(metric: str, limit: float, *, within: bool) -> str:
     """Return what is usual by the past, and on which side of it a value is."""
-    low, high = METRICS[metric].bounds_of(limit)
+    low, high = find_metric(metric).bounds_of(limit)
     shown = [_format_figure(metric, side) for side in (low, high) if side is not None]
     if len(shown) > 1:
         return f"{'within' if within else 'outside'} {' to '.join(shown)}, which is usual here"
@@ -149,4 +149,4 @@ def _usual_words(metric: str, limit: float, *, within: bool) -> str:
 def _format_figure(metric: str, value: float | None) -> str:
     if value is None:
         return "unknown"
-    return f"{value / _DAY:.1f} days" if METRICS[metric].unit == "duration" else f"{value:.4g}"
+    return f"{value / _DAY:.1f} days" if metric_kind(metric) == "age" else f"{value:.4g}"

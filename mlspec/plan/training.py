@@ -13,7 +13,7 @@ from mlspec.plan.diff import diff_fields
 from mlspec.plan.moments import moment_before
 from mlspec.plan.serving import stable_version
 from mlspec.spec.forecast import Budget, Forecast
-from mlspec.spec.metrics import METRICS
+from mlspec.spec.metrics import recorded_metric
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed
 
@@ -35,8 +35,8 @@ def decide_training(wanted: DesiredForecast, observed: Observed, *, due: bool) -
         return TrainingDecision("there is no model yet", by_itself=False)
     changed = [change.field for change in diff_fields(current.resource.fields, desired.model_resource(wanted).fields)]
     own_fields = [field for field in changed if field not in ("data.digest", "code.version")]
-    if own_fields and all(field.startswith(desired.MODEL_CODE) for field in own_fields):
-        names = ", ".join(field.removeprefix(f"{desired.MODEL_CODE}.") for field in own_fields[:3])
+    if own_fields and all(field.startswith((desired.MODEL_CODE, desired.METRIC_CODE)) for field in own_fields):
+        names = ", ".join(field.partition(".code.")[2] for field in own_fields[:3])
         return TrainingDecision(f"the code of {names} changed", by_itself=False)
     if own_fields or current.damage:
         return TrainingDecision(current.damage or f"the spec changed ({', '.join(own_fields[:3])})", by_itself=False)
@@ -67,7 +67,7 @@ def alerts_asking_training(spec: Forecast, observed: Observed) -> tuple[AlertRec
     firing = [
         record
         for record in ledger.alerts
-        if record.state == "firing" and record.name in metric and METRICS[metric[record.name]].asks_training
+        if record.state == "firing" and record.name in metric and recorded_metric(metric[record.name]).asks_training
     ]
     return () if undecided else tuple(record for record in firing if trained_note(record.incident) not in ledger.acted)
 

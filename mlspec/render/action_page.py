@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mlspec.render.change_part import ChangePart
 from mlspec.render.page_frame import PageFrame, render_page
 from mlspec.render.reader import Reader
-from mlspec.spec.metrics import metrics_of_kind
+from mlspec.spec.metrics import accuracy_metrics
 
 # By action: the title of its form and button, and what it does.
 ACTION_TEXTS = {
@@ -74,9 +74,10 @@ def render_action_form(
 ) -> str:
     """Return the form of an action."""
     title, what = ACTION_TEXTS[action]
+    sides = (form.rollback.before, form.rollback.after) if form.rollback else ()
     return render_page(
         "action", frame, reader, forecast=forecast, title=title, what=what, form=form, done="", goes_on="", suffix=suffix,
-        metrics=metrics_of_kind("accuracy"),
+        metrics=accuracy_metrics([side.metrics for side in sides]),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from mlspec.render.page_frame import Link, PageFrame, file_frame, json_block, re
 from mlspec.render.reader import Reader
 from mlspec.render.series_part import SeriesChoice, compact_row, list_part, movers
 from mlspec.render.timeline import timeline_entries
-from mlspec.spec.metrics import MAIN, metrics_of_kind
+from mlspec.spec.metrics import MAIN, accuracy_metrics
 
 _PENDING = "The errors of each series are being measured. This page shows them as soon as they are there."
 # What the page says beside the sentences of its template, for translations.
@@ -96,7 +96,7 @@ def _render(
         facts=facts,
         over=index.overview if index else None,
         main=MAIN,
-        metrics=metrics_of_kind("accuracy"),
+        metrics=accuracy_metrics([facts.version["metrics"], index.overview.metrics if index else None]),
         interval=_plain_share(reader, facts.interval),
         quantile=lambda name: quantile_title(reader, name),
         chart=chart_part(facts, curve, title, reader, total=not shown.title),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mlspec.render.change_part import ChangePart
 from mlspec.render.page_frame import PageFrame, render_page
 from mlspec.render.reader import Reader
-from mlspec.spec.metrics import metrics_of_kind
+from mlspec.spec.metrics import accuracy_metrics
 from mlspec.state.resource import Json, field_text
 
 SHOWN_RELEASES = 100
@@ -70,7 +70,8 @@ def render_releases(
     return render_page(
         "releases", frame, reader, forecast=forecast, releases=releases[:SHOWN_RELEASES],
         hidden=max(len(releases) - SHOWN_RELEASES, 0), choices=releases, pair=pair, pending=pending,
-        metrics=metrics_of_kind("accuracy"), value=_value_text, suffix=suffix,
+        metrics=accuracy_metrics([release.backtest for release in releases] + [release.realised for release in releases]),
+        value=_value_text, suffix=suffix,
     )  # fmt: skip
 
 

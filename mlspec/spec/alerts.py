@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from mlspec.spec.agreement import Agreement, parse_agreement
 from mlspec.spec.fields import AgreementText, AlertMetric, AlertName, Column, Duration, Many, Severity
-from mlspec.spec.metrics import METRICS, SIDES, MetricKind, format_names, metric_names
+from mlspec.spec.metrics import METRICS, SIDES, MetricKind, format_names, metric_kind, metric_names
 from mlspec.spec.part import Part
 
 Threshold = Annotated[
@@ -48,7 +48,9 @@ class Alert(Part):
         return value
 
     name: AlertName = Field(description="Name of the alert, for `rollback.on`, `inhibits` and `mlspec silence`.")
-    metric: AlertMetric = Field(description="The metric that the alert watches.")
+    metric: AlertMetric = Field(
+        description="The metric that the alert watches; packages may bring others, of accuracy."
+    )
     above: Threshold | None = Field(default=None, description=f"Fires above this value; {_threshold_words()}.")
     below: float | None = Field(default=None, description="Fires below this value.")
     outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
@@ -89,12 +91,12 @@ class Alert(Part):
         """How often a year its own past may exceed what a value has to exceed; None if the threshold alone decides."""
         if self.false_alarms_per_year == "any":
             return None
-        return self.false_alarms_per_year or (USUAL_FALSE_ALARMS if METRICS[self.metric].kind == "drift" else None)
+        return self.false_alarms_per_year or (USUAL_FALSE_ALARMS if metric_kind(self.metric) == "drift" else None)
 
     @property
     def needs_past(self) -> bool:
         """Whether it has no verdict before its past tells what is usual, as a threshold beside it is only the size that matters."""
-        return METRICS[self.metric].kind == "accuracy" and self.tolerated_alarms is not None
+        return metric_kind(self.metric) == "accuracy" and self.tolerated_alarms is not None
 
     @property
     def is_by_past_alone(self) -> bool:

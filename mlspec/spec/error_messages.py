@@ -86,8 +86,8 @@ def _to_problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any
     return Problem(
         path,
         "wrong-value",
-        f"{_quote_value(detail['input'])}{message}",
-        suggest_share(context, detail["input"]) or _number_instead(detail),
+        message if kind == fields.PACKAGE_METRIC else f"{_quote_value(detail['input'])}{message}",
+        context.get("hint") or suggest_share(context, detail["input"]) or _number_instead(detail),
         on_key="[key]" in detail["loc"],
     )
 

@@ -7,15 +7,35 @@ a name cannot contain a letter that looks like another.
 from __future__ import annotations
 
 import math
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Strict, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from mlspec.errors import SpecError
 from mlspec.spec import agreement
 from mlspec.spec.duration import EXPECTED, format_duration, parse_duration
-from mlspec.spec.metrics import METRICS, metric_names
+from mlspec.spec.faults import nearest_word
+from mlspec.spec.metrics import METRICS, find_metric, metric_names
 
+# The context in which a stored spec is validated, and the kind of the error of a metric of a package.
+STORED = {"stored": True}
+PACKAGE_METRIC = "package_metric"
 T = TypeVar("T")
 
 # A YAML list; stored as a tuple, so that a spec is immutable.
@@ -171,13 +191,78 @@ PATTERNS = {
     _MACHINE_TYPE: "a machine type, such as n2-standard-4",
 }
 
+
+class PackageMetric:
+    """Marks a field that names a metric: besides its words, a metric of an installed package that fits is allowed.
+
+    A stored spec is read where the package may be gone, so there only the form of the name counts.
+    """
+
+    def __init__(self, *, ranks: bool) -> None:
+        """`ranks`: a champion has to be chosen by the metric."""
+        self._ranks = ranks
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema that first tries the words, and serializes every name as text."""
+        return core_schema.with_info_wrap_validator_function(
+            self._accept, handler(source), serialization=core_schema.simple_ser_schema("str")
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the words, and the names of what the packages that are installed here bring."""
+        from mlspec.models.package_metrics import offered_names
+
+        words = handler(schema)
+        return {**words, "enum": [*words["enum"], *(name for name in offered_names() if name not in METRICS)]}
+
+    def _accept(self, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> str:
+        try:
+            return str(handler(value))
+        except ValidationError as error:
+            if not isinstance(value, str) or value in METRICS:
+                raise
+            from mlspec.models.package_metrics import is_metric_name, offered_names
+
+            if info.context == STORED and is_metric_name(value):
+                return value
+            offered = offered_names()
+            if value not in offered:
+                words = [*re.findall(r"'([^']*)'", error.errors()[0]["ctx"]["expected"]), *offered]
+                raise _unknown_metric(value, tuple(dict.fromkeys(words))) from error
+        return self._check_package(value)
+
+    def _check_package(self, name: str) -> str:
+        try:
+            metric = find_metric(name)
+        except SpecError as error:
+            raise _metric_error(error.message, error.hint) from error
+        if self._ranks and not metric.ranks:
+            raise _metric_error(
+                f"{name} is best at {metric.ideal:g}, so it chooses no champion", "judge it in model.gate"
+            )
+        return name
+
+
+def _unknown_metric(name: str, words: tuple[str, ...]) -> PydanticCustomError:
+    near = nearest_word(name, words)
+    hint = f"did you mean '{near}'?" if near else "a metric of a package needs the package here (docs/own-metric.md)"
+    shown = name if len(name) <= 40 else f"{name[:40]}…"
+    return _metric_error(f"'{shown}': expected one of {', '.join(words)}", hint)
+
+
+def _metric_error(message: str, hint: str | None) -> PydanticCustomError:
+    return PydanticCustomError(PACKAGE_METRIC, "{message}", {"message": message, "hint": hint})
+
+
 if TYPE_CHECKING:  # the checker cannot read a table
     ScoreMetric: TypeAlias = str
     RankMetric: TypeAlias = str
     AlertMetric: TypeAlias = str
 else:
-    ScoreMetric = Literal[metric_names("accuracy")]
-    RankMetric = Literal[tuple(name for name, metric in METRICS.items() if metric.ranks)]
-    AlertMetric = Literal[tuple(METRICS)]
+    ScoreMetric = Annotated[Literal[metric_names("accuracy")], PackageMetric(ranks=False)]
+    RankMetric = Annotated[
+        Literal[tuple(name for name, metric in METRICS.items() if metric.ranks)], PackageMetric(ranks=True)
+    ]
+    AlertMetric = Annotated[Literal[tuple(METRICS)], PackageMetric(ranks=False)]
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the least first

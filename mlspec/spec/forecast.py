@@ -33,7 +33,7 @@ from mlspec.spec.fields import (
     Timezone,
 )
 from mlspec.spec.inventory import Inventory
-from mlspec.spec.metrics import MAIN
+from mlspec.spec.metrics import MAIN, names_of_packages
 from mlspec.spec.part import Part, text_or
 from mlspec.spec.receivers import Notify
 
@@ -61,8 +61,8 @@ class Backtest(Part):
     )
     metric: RankMetric = Field(
         default=MAIN.name,
-        description="The metric that chooses the champion. With `candidates: auto`, rmsse stands in for wape where a quarter of "
-        "the series or more have intermittent demand.",
+        description="The metric that chooses the champion; packages may bring others. With `candidates: auto`, rmsse stands in for "
+        "wape where a quarter of the series or more have intermittent demand.",
     )
     level: float | None = Field(
         default=0.05, gt=0, lt=0.5,
@@ -74,7 +74,9 @@ class Backtest(Part):
 class Rule(Part):
     """One line of the gate; all lines must hold before a version may serve."""
 
-    metric: ScoreMetric = Field(description="The metric of the backtest that the rule judges.")
+    metric: ScoreMetric = Field(
+        description="The metric of the backtest that the rule judges; packages may bring others."
+    )
     below: float | None = Field(default=None, description="The metric must be below this value.")
     above: float | None = Field(default=None, description="The metric must be above this value.")
     within: float | None = Field(
@@ -114,6 +116,11 @@ class Model(Part):
         description="Rules that a version must pass before it may serve; with [] every version passes.",
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of all random numbers.")
+
+    @property
+    def package_metrics(self) -> tuple[str, ...]:
+        """The metrics of packages that a backtest measures: those that choose the champion or that the gate judges."""
+        return names_of_packages((self.backtest.metric, *(rule.metric for rule in self.gate)))
 
 
 # --- when, where, what if ---------------------------------------------------------------------------------------------
@@ -287,3 +294,8 @@ class Forecast(Part):
         default={}, max_length=MAX_TARGETS,
         description="Differences in one target: any part of this document, merged over the rest.",
     )  # fmt: skip
+
+    @property
+    def package_metrics(self) -> tuple[str, ...]:
+        """The metrics of packages that realised forecasts are measured by: those of the model and of the alerts."""
+        return names_of_packages((*self.model.package_metrics, *(alert.metric for alert in self.alerts)))

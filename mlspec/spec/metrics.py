@@ -1,5 +1,7 @@
 """Every metric, declared once: schema, checks, gate, alerts, rollback, training, rehearsal, evaluation and docs read this table.
 
+METRICS has mlspec's own. An installed package brings others of the kind `accuracy`; `find_metric` returns the row of either.
+
 How a metric is computed is elsewhere, under its name: `forecast.metrics` (accuracy), `forecast.data_metrics` (drift, data),
 `plan.serving_metrics` (serving). CONTRIBUTING.md has the recipe for a new one.
 
@@ -10,8 +12,11 @@ PSI and the Kolmogorov-Smirnov distance compare two distributions.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from mlspec.errors import SpecError
 
 # accuracy: forecasts against actuals, in a backtest too. drift: the distribution of demand against a baseline. data: rows and
 # series. age: how old the newest row is now. serving: the request counts of a prediction server.
@@ -33,7 +38,7 @@ class Metric:
     champion may be chosen by it, `blames_version` that it is about the version whose forecasts or answers were measured,
     `asks_training` that a model which has seen the newest data may help. `by_series` says that segments of series have values of
     their own. `usual_above` is the threshold, and `usual_window` the number of periods (hours, of a server), of an alert that names
-    none.
+    none. `package` is the name and version of the package that brings it; empty for mlspec's own.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Metric:
     by_series: bool = True
     usual_above: float | None = None
     usual_window: int = 1
+    package: str = ""
 
     def badness(self, value: float) -> float:
         """Return how bad a value is, from 0 for ideal: by its size, by its distance from ideal, or by how much of it lacks."""
@@ -124,13 +130,70 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 MAIN = METRICS["wape"]
 
 
+def find_metric(name: str) -> Metric:
+    """Return the row of a metric: mlspec's own, or that of an installed package.
+
+    Raises SpecError if there is none, or if its package cannot be imported.
+    """
+    return METRICS.get(name) or _load_package_row(name)
+
+
+def metric_kind(name: str) -> MetricKind:
+    """Return the kind of a metric that a spec names. Packages bring accuracy metrics alone, so none is imported to tell."""
+    return METRICS[name].kind if name in METRICS else "accuracy"
+
+
+def _load_package_row(name: str) -> Metric:
+    from mlspec.models.package_metrics import load_metric
+
+    loaded = load_metric(name, METRICS)
+    metric = loaded.metric
+    has_ideal = metric.ideal is not None
+    return Metric(
+        name=name, kind="accuracy", title=metric.title, meaning=metric.meaning, low=float(metric.low), high=float(metric.high),
+        unit=metric.unit, sides=("outside",) if has_ideal else ("above",), quantiles=metric.quantiles,
+        ideal=None if metric.ideal is None else float(metric.ideal), ranks=not has_ideal, blames_version=True,
+        asks_training=True, package=loaded.entry.package,
+    )  # fmt: skip
+
+
+def names_of_packages(names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of some metrics that mlspec has not itself, each once, sorted."""
+    return tuple(sorted({name for name in names if name not in METRICS}))
+
+
+def accuracy_metrics(measured: Iterable[Mapping[str, object] | None]) -> tuple[Metric, ...]:
+    """Return the metrics that a table of `measured` values shows: mlspec's own, then those of packages that are among the values.
+
+    A value may be older than the environment: without its package a metric is shown under its name.
+    """
+    others = names_of_packages(name for values in measured for name in values or ())
+    return (*metrics_of_kind("accuracy"), *map(recorded_metric, others))
+
+
+def recorded_metric(name: str) -> Metric:
+    """Return the row of a metric that is recorded: where its package is not there, what is known of all metrics of packages."""
+    try:
+        return find_metric(name)
+    except SpecError as error:
+        return Metric(
+            name=name,
+            kind="accuracy",
+            title=name,
+            meaning=error.message,
+            high=_ANY,
+            blames_version=True,
+            asks_training=True,
+        )
+
+
 def metrics_of_kind(*kinds: MetricKind) -> tuple[Metric, ...]:
-    """Return the metrics of these kinds, in the table's order."""
+    """Return mlspec's own metrics of these kinds, in the table's order."""
     return tuple(metric for metric in METRICS.values() if metric.kind in kinds)
 
 
 def metric_names(*kinds: MetricKind) -> tuple[str, ...]:
-    """Return the names of the metrics of these kinds, in the table's order."""
+    """Return the names of mlspec's own metrics of these kinds, in the table's order."""
     return tuple(metric.name for metric in metrics_of_kind(*kinds))
 
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from mlspec.errors import StateError
 from mlspec.spec.calendar import cron_problem, frequency_problem, timezone_problem
 from mlspec.spec.faults import ProblemAndHint
+from mlspec.spec.fields import STORED
 from mlspec.spec.forecast import Forecast
 
 _UNREADABLE = "use the mlspec that wrote it, or a newer one; if this one wrote it, restore it from a backup"
@@ -22,7 +23,7 @@ Document = Mapping[str, Any]  # JSON: None, bool, int, finite float, str, list a
 
 def _read_v1(document: Document) -> Forecast:
     """Read the present layout. A key that was added after the document was written gets its default; no key is dropped."""
-    return Forecast.model_validate(dict(document))
+    return Forecast.model_validate(dict(document), context=STORED)
 
 
 # The reader for each version of the spec language. An older layout gets a function that converts it to the present one.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import runpy
 import shutil
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,13 @@ import pytest
 from mlspec.errors import BrokenModel, SpecError
 from mlspec.forecast import trees
 from mlspec.jobs.files import read_table
-from mlspec.models.code import find_model_code
+from mlspec.models.code import GROUP, find_model_code
 from tests.examples import sales
 from tests.jobs.pipeline import Pipeline
+from tests.models.installed import PACKAGES, install_package, write_dist_info
 from tests.models.projects import NAIVE
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = Path(__file__).parent / "packages"
 
 
 def run_of(root: Path, candidate: dict[str, Any]) -> Pipeline:
@@ -54,20 +53,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of installed packages, with the wrapper as pip would put it there, and the stand-ins."""
     folder = tmp_path / "site"
     shutil.copytree(PACKAGES / "standin", folder)
-    shutil.copy(PACKAGES / "tiny_chronos" / "tiny_chronos.py", folder)
-    project = tomllib.loads((PACKAGES / "tiny_chronos" / "pyproject.toml").read_text())["project"]
-    install(folder, project["version"], project["entry-points"]["mlspec.candidates"])
+    install_package(folder, "tiny_chronos")
     monkeypatch.syspath_prepend(str(folder))
     return folder
-
-
-def install(folder: Path, version: str, points: dict[str, str], name: str = "tiny-chronos") -> None:
-    """Write what an installer writes beside a package's modules."""
-    about = folder / f"{name.replace('-', '_')}-{version}.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    lines = "".join(f"{point} = {value}\n" for point, value in points.items())
-    (about / "entry_points.txt").write_text(f"[mlspec.candidates]\n{lines}")
 
 
 def chronos(weights: Path) -> dict[str, Any]:
@@ -95,12 +83,12 @@ def test_a_package_with_a_pretrained_model_whose_weights_are_kept_in_the_version
 def test_another_version_of_the_package_is_another_digest(site: Path, tmp_path: Path) -> None:
     before = find_model_code(tmp_path, "tiny-chronos").digest
     shutil.rmtree(site / "tiny_chronos-1.0.dist-info")
-    install(site, "1.1", {"tiny-chronos": "tiny_chronos:TinyChronos"})
+    write_dist_info(site, "tiny-chronos", "1.1", {GROUP: {"tiny-chronos": "tiny_chronos:TinyChronos"}})
     assert find_model_code(tmp_path, "tiny-chronos").digest != before
 
 
 def test_an_entry_point_that_two_packages_have_is_refused(site: Path, tmp_path: Path) -> None:
-    install(site, "3.0", {"tiny-chronos": "elsewhere:Model"}, name="other-chronos")
+    write_dist_info(site, "other-chronos", "3.0", {GROUP: {"tiny-chronos": "elsewhere:Model"}})
     with pytest.raises(
         SpecError, match="several packages have an entry point 'tiny-chronos': other-chronos, tiny-chronos"
     ):

@@ -15,13 +15,10 @@ from mlspec.cli.messages import report
 from mlspec.cli.project import find_root
 from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here, timestamp
-from mlspec.engine.error_rows import SIDES, ErrorsRequest, error_rows, load_errors
-from mlspec.spec.metrics import MAIN, METRICS, metrics_of_kind
+from mlspec.engine.error_rows import SIDES, ErrorsRequest, error_rows, load_errors, measured_metrics
+from mlspec.spec.metrics import MAIN, METRICS, Metric
 from mlspec.state.error_grouping import ErrorGrouping
 from mlspec.state.step import StepRequest
-
-# Metrics of the text: the main one, and those where too low and too high differ. The other forms have all of them.
-_SHOWN = (MAIN.name, *(metric.name for metric in metrics_of_kind("accuracy") if metric.ideal is not None))
 
 
 @click.command(short_help="Print realised errors beside those of the backtest.")
@@ -65,11 +62,13 @@ def _compare_errors(
 
 def _as_text(found: Sequence[Mapping[str, Any]], columns: Sequence[str], limit: int | None) -> str:
     """Return a table whose cells have what is realised and, behind the line, the backtest; with the number of rows left out."""
-    titles = [*columns, *(METRICS[name].title for name in _SHOWN), "values"]
+    # The main one, those where too low and too high differ, and those of packages. The other forms have all of them.
+    shown = [one for one in measured_metrics(found) if one == MAIN or one.ideal is not None or one.name not in METRICS]
+    titles = [*columns, *(metric.title for metric in shown), "values"]
     cells = [
         [
             *(str(row[column]) for column in columns),
-            *(_pair(row, partial(_share_text, name)) for name in _SHOWN),
+            *(_pair(row, partial(_figure_text, metric)) for metric in shown),
             _pair(row, lambda side: f"{side.get('values', 0):,}"),
         ]
         for row in found[:limit]
@@ -78,8 +77,9 @@ def _as_text(found: Sequence[Mapping[str, Any]], columns: Sequence[str], limit: 
     return text + rows.more_rows_line(len(found) - len(cells))
 
 
-def _share_text(metric: str, side: Mapping[str, Any]) -> str:
-    return format_percent(side.get(metric))
+def _figure_text(metric: Metric, side: Mapping[str, Any]) -> str:
+    value = side.get(metric.name)
+    return format_percent(value) if metric.unit == "share" or value is None else f"{value:.3f}"
 
 
 def _pair(row: Mapping[str, Any], show: Callable[[Mapping[str, Any]], str]) -> str:

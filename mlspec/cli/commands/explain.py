@@ -39,10 +39,9 @@ def command(field: str, kind: str, output: str) -> None:
     """
     from mlspec.spec.explain import explain_field
     from mlspec.spec.glossary import find_term
-    from mlspec.spec.metrics import METRICS
 
     explanation, term = explain_field(field, kind), find_term(field)
-    if metric := METRICS.get(field.lower()):
+    if metric := _named_metric(field):
         click.echo(json.dumps(_metric_json(metric), indent=2) if output == "json" else _metric_text(metric))
     elif explanation is not None and output == "json":
         click.echo(json.dumps(asdict(explanation), indent=2))
@@ -54,6 +53,17 @@ def command(field: str, kind: str, output: str) -> None:
         click.echo(json.dumps(_term_json(term), indent=2) if output == "json" else _term_text(term))
     else:
         raise _unknown_field(field, kind)
+
+
+def _named_metric(name: str) -> Metric | None:
+    """Return the metric of a name, also of an installed package; None if there is none. Raises SpecError for a broken package."""
+    from mlspec.models.package_metrics import offered_names
+    from mlspec.spec.explain import explain_field
+    from mlspec.spec.metrics import METRICS, find_metric
+
+    if own := METRICS.get(name.lower()):
+        return own
+    return find_metric(name) if explain_field(name) is None and name in offered_names() else None
 
 
 def _unknown_field(field: str, kind: str) -> UsageError:
@@ -121,6 +131,7 @@ def _metric_text(metric: Metric) -> str:
         [
             f"{click.style(metric.name, bold=True)} ({metric.title})",
             f"  {metric.meaning}",
+            *([f"  of the package {metric.package}"] if metric.package else []),
             f"  from {low} to {high}, {_UNITS[metric.unit]}; {good}",
             *([f"  needs {metric.quantiles} quantiles or more (model.quantiles)"] if metric.quantiles else []),
             "",

@@ -10,7 +10,7 @@ from mlspec.spec.alerts import KINDS_WITH_PAST, Alert
 from mlspec.spec.checks.metrics import edge_problem, number_problem, quantiles_problem
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.metrics import METRICS, SIDES, format_names, metric_names
+from mlspec.spec.metrics import SIDES, find_metric, format_names, metric_kind, metric_names
 from mlspec.spec.receivers import RECEIVER_KINDS
 
 
@@ -19,8 +19,8 @@ def check_thresholds(forecast: Forecast) -> Iterator[Problem]:
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
         sides = [side for side in SIDES if getattr(alert, side) is not None]
-        allowed = METRICS[alert.metric].sides
-        if not sides and alert.is_by_past_alone and METRICS[alert.metric].kind == "accuracy":
+        allowed = find_metric(alert.metric).sides
+        if not sides and alert.is_by_past_alone and metric_kind(alert.metric) == "accuracy":
             pass  # what the backtest tells is its threshold
         elif len(sides) != 1:
             message = f"expected one of above, below and outside, found {' and '.join(sides) or 'none'}"
@@ -36,7 +36,7 @@ def check_thresholds(forecast: Forecast) -> Iterator[Problem]:
 
 def _check_threshold(alert: Alert, side: str, path: Path) -> Iterator[Problem]:
     value = getattr(alert, side)
-    if isinstance(value, timedelta) or METRICS[alert.metric].unit == "duration":
+    if isinstance(value, timedelta) or find_metric(alert.metric).unit == "duration":
         yield from _check_age(alert, value, path)
     elif isinstance(value, tuple):
         yield from _check_range(alert, value, path)
@@ -49,7 +49,7 @@ def _check_threshold(alert: Alert, side: str, path: Path) -> Iterator[Problem]:
 def _check_age(alert: Alert, value: timedelta | float, path: Path) -> Iterator[Problem]:
     if not isinstance(value, timedelta):
         yield Problem(path, "threshold", f"{alert.metric} is compared with a duration, not a number", "such as 10d")
-    elif METRICS[alert.metric].unit != "duration":
+    elif find_metric(alert.metric).unit != "duration":
         yield Problem(path, "threshold", f"{alert.metric} is compared with a number, not a duration", "such as 0.2")
     elif not value:
         yield Problem(path, "threshold", "data is always older than 0: this alert would always fire", "such as 10d")
@@ -57,7 +57,7 @@ def _check_age(alert: Alert, value: timedelta | float, path: Path) -> Iterator[P
 
 def _check_range(alert: Alert, value: Sequence[float], path: Path) -> Iterator[Problem]:
     low, high = value
-    metric = METRICS[alert.metric]
+    metric = find_metric(alert.metric)
     wrong = [problem for number in value if (problem := number_problem(alert.metric, number))]
     for problem in wrong:
         yield Problem(path, "threshold", *problem)
@@ -74,7 +74,7 @@ def _check_range(alert: Alert, value: Sequence[float], path: Path) -> Iterator[P
 
 
 def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
-    metric, (agree, evaluations) = METRICS[alert.metric], parse_agreement(alert.for_)
+    metric, (agree, evaluations) = find_metric(alert.metric), parse_agreement(alert.for_)
     if agree > evaluations:
         message = f"{agree} of {evaluations} can never agree"
         yield Problem((*path, "for"), "threshold", message, f"write {evaluations} of {agree}")

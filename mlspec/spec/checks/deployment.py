@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mlspec.spec.currencies import CURRENCIES
 from mlspec.spec.faults import Path, Problem, did_you_mean, nearest_word
 from mlspec.spec.forecast import Forecast, Rollout
-from mlspec.spec.metrics import METRICS
+from mlspec.spec.metrics import metric_kind
 
 _ROLLOUT: Path = ("deployment", "rollout")
 _ENDPOINT: Path = ("deployment", "endpoint")
@@ -69,7 +69,7 @@ def check_private_endpoint(forecast: Forecast) -> Iterator[Problem]:
     if not forecast.deployment.is_private:
         return
     for index, alert in enumerate(forecast.alerts):
-        if METRICS[alert.metric].kind == "serving":
+        if metric_kind(alert.metric) == "serving":
             message = (
                 f"Google Cloud does not count the requests of a private endpoint, so {alert.metric} would have no value"
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mlspec.spec.checks.metrics import edge_problem, number_problem, quantiles_problem
 from mlspec.spec.faults import Path, Problem, ProblemAndHint
 from mlspec.spec.forecast import Forecast, Rule
-from mlspec.spec.metrics import MAIN, METRICS, format_names, metrics_of_kind
+from mlspec.spec.metrics import MAIN, find_metric, format_names, metrics_of_kind
 
 _LIMITS = ("below", "above", "within")
 _MARGINS = ("improves_by", "not_worse_by")
@@ -31,7 +31,7 @@ def check_gate(forecast: Forecast) -> Iterator[Problem]:
 def _form_problem(rule: Rule) -> ProblemAndHint | None:
     limits = [name for name in _LIMITS if getattr(rule, name) is not None]
     margins = [name for name in _MARGINS if getattr(rule, name) is not None]
-    ideal = METRICS[rule.metric].ideal is not None
+    ideal = find_metric(rule.metric).ideal is not None
     if rule.against is not None:
         alone = len(margins) == 1 and not limits
         return (

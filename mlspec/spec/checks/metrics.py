@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 from mlspec.spec.faults import ProblemAndHint
-from mlspec.spec.metrics import METRICS
+from mlspec.spec.metrics import find_metric
 
 
 def number_problem(name: str, number: float) -> ProblemAndHint | None:
     """Return why a metric can never be this number, with a hint; None if it can."""
-    metric = METRICS[name]
+    metric = find_metric(name)
     if metric.low <= number <= metric.high:
         return None
+    if metric.package:
+        most = f" to {metric.high:g}" if metric.high < math.inf else " or more"
+        return f"{number:g}: {name} is {metric.low:g}{most}", "write a number that it can be"
     if metric.high == 1:
         return f"{number:g}: {name} is a share between 0 and 1", "write 0.7 for 70 %"
     if number < metric.low and metric.low == 0:
@@ -25,7 +30,7 @@ def number_problem(name: str, number: float) -> ProblemAndHint | None:
 
 def edge_problem(name: str, side: str, number: float) -> ProblemAndHint | None:
     """Return why a threshold can never be passed, with a hint; None if it can."""
-    metric = METRICS[name]
+    metric = find_metric(name)
     if side == "above" and number >= metric.high:
         return f"{name} is never above {number:g}", "write a lower value"
     if side == "below" and number <= metric.low:
@@ -35,7 +40,7 @@ def edge_problem(name: str, side: str, number: float) -> ProblemAndHint | None:
 
 def quantiles_problem(name: str, count: int) -> ProblemAndHint | None:
     """Return why a metric cannot be measured with so many quantiles, with a hint; None if it can."""
-    needed = METRICS[name].quantiles
+    needed = find_metric(name).quantiles
     if count >= needed:
         return None
     message = f"{name} needs {needed} quantiles or more, and there {'is' if count == 1 else 'are'} {count}"

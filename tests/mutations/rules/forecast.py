@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.mutations.mutation import Mutation
-from tests.mutations.named_tests import BROKEN_MODEL, EVIDENCE, NUMBERS, OWN_MODEL, ROWS
+from tests.mutations.named_tests import BROKEN_MODEL, EVIDENCE, NUMBERS, OWN_METRIC, OWN_MODEL, ROWS
 
 MUTATIONS = (
     Mutation("code that makes other forecasts raises CODE_VERSION", "forecast/quantiles.py",
@@ -11,6 +11,12 @@ MUTATIONS = (
     Mutation("a period is judged by what served it", "forecast/realised.py",
              'return ordered.drop_duplicates([ID, TIME], keep="last")', 'return ordered.drop_duplicates([ID, TIME], keep="first")',
              EVIDENCE),
+    Mutation("a metric of a package returns a finite number or nothing", "forecast/package_formulas.py",
+             "        if not math.isfinite(number):\n", "        if False:\n",
+             OWN_METRIC + "::test_what_a_formula_may_not_do_is_said_by_file_and_line"),
+    Mutation("candidates are compared by the metric of the package that ranks them", "forecast/paired_test.py",
+             "        if find_metric(self.metric).package:\n", "        if False:\n",
+             OWN_METRIC + "::test_candidates_are_compared_by_the_metric_and_not_by_absolute_errors"),
     # --- what rows mean ---
     Mutation("an absent row is a zero where the spec says so", "forecast/regular.py",
              "        frame.loc[(source < 0) & ~never_was, TARGET] = 0.0\n", "",

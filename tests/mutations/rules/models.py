@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.mutations.mutation import Mutation
-from tests.mutations.named_tests import BROKEN_MODEL, OWN_CODE
+from tests.mutations.named_tests import BROKEN_MODEL, OWN_CODE, OWN_METRIC
 
 MUTATIONS = (
     Mutation("the code of a model leads out of the project by no link", "models/code.py",
@@ -20,4 +20,7 @@ MUTATIONS = (
     Mutation("what a model started ends with it", "models/process.py",
              "            os.killpg(process.pid, signal.SIGKILL)\n", "            pass\n",
              BROKEN_MODEL + "::test_what_it_starts_ends_with_it"),
+    Mutation("a package whose metric clashes with one of mlspec's own is refused", "models/package_metrics.py",
+             "    if clashes:\n", "    if False:\n",
+             OWN_METRIC + "::test_names_that_clash_or_have_another_form_are_refused_and_doctor_says_so"),
 )  # fmt: skip

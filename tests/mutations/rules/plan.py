@@ -188,7 +188,7 @@ MUTATIONS = (
     Mutation("an older commit is not handed over after a newer one", "plan/hand_over.py",
              "own.committed_at >= newest.committed_at", "True", "tests/plan/test_hand_over.py"),
     Mutation("an alarm of drift is beyond what is usual", "plan/thresholds.py",
-             "    return limit is None or _is_beyond(METRICS[alert.metric].bounds_of(limit), value)", "    return True",
+             "    return limit is None or _is_beyond(find_metric(alert.metric).bounds_of(limit), value)", "    return True",
              "tests/plan/test_thresholds.py"),
     Mutation("an alert that names a rate and has no past has no verdict", "plan/thresholds.py",
              "judgeable = segments if not alert.needs_past else", "judgeable = segments if True else",

@@ -37,7 +37,14 @@ RESULT = "result.json"
 _ANSWERS = "predictions"  # the output folder of a batch prediction job
 _HEAVY = ("backtest", "train")
 # The errors that a step writes as its result; any other error is a failure of the job.
-_STEP_ERRORS = (errors.DataError, errors.ModelError, errors.BrokenModel, errors.SpecError, errors.UsageError)
+_STEP_ERRORS = (
+    errors.DataError,
+    errors.ModelError,
+    errors.BrokenModel,
+    errors.BrokenMetric,
+    errors.SpecError,
+    errors.UsageError,
+)
 _KINDS = {kind.__name__: kind for kind in _STEP_ERRORS}
 
 
