@@ -165,7 +165,8 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
         bad_cells=(*sample.bad_cells(time, dates), *sample.bad_cells(target, sample.numbers[target])),
         reasons={
             "time": why_time, "series": why_series, "target": why_target, "frequency": why_frequency,
-            "horizon": f"{length:,} periods of history; {windows} backtest windows of {horizon} fit after a season",
+            "horizon": f"{length:,} periods of history; {windows} backtest windows of {horizon} "
+            + ("fit after a season" if windows <= _WINDOWS else "are a whole longer season"),
             "demand": _describe_demand(figures[target]),
         },
     )  # fmt: skip

@@ -121,6 +121,20 @@ def test_parts_of_a_day_are_understood_with_a_day_as_their_season(
 
 
 @pytest.mark.parametrize(
+    ("alias", "periods", "windows"), [("h", 24 * 21, 7), ("h", 24 * 20, 4), ("D", 800, 4), ("D", 40, 2)]
+)
+def test_windows_of_hours_are_a_whole_week_where_there_are_two_more(
+    tmp_path: Path, alias: str, periods: int, windows: int
+) -> None:
+    """Four windows of a day may have no weekend in them."""
+    times = pd.date_range("2024-01-01", periods=periods, freq=alias)
+    rows = [f"{time:%Y-%m-%dT%H:%M:%S},{place % 7}" for place, time in enumerate(times)]
+    path = tmp_path / "kwh.csv"
+    path.write_text("\n".join(["time,kwh", *rows, ""]))
+    assert profile_file(path, {"target": "kwh"}, None, {}).windows == windows
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"", "is empty"),
