@@ -117,6 +117,6 @@ def _forecast_share(forecast: Callable[[S], pd.DataFrame], share: S) -> bytes:
 
 def _lost(how: str) -> TargetError:
     return TargetError(
-        f"a process that forecast a share of the series {how}",
+        f"a process that worked on a share of the series {how}",
         hint=f"SIGKILL usually means that memory ran out: {HINT}",
     )

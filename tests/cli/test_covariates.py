@@ -115,32 +115,32 @@ def test_what_cannot_be_is_refused(planner: Planner, words: tuple[str, ...], mes
     assert "hint: " in said.err
 
 
-def test_data_of_a_spec_that_the_gate_kept_out_lacks_what_serves_and_is_no_traceback(
+@pytest.fixture
+def kept_out(
     applied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+) -> Planner:
+    """Run commands in a copy of the project, with a gate that keeps the next version out."""
     monkeypatch.chdir(shutil.copytree(applied, tmp_path / "shop"))
-    edit(Path("specs/demand.yaml"), "promo: [", "fair: [")
     edit(Path("specs/demand.yaml"), "below: 0.9", "below: 0.0000001")
-    mlspec = Planner(capsys)
-    mlspec("apply", "--yes")
+    return Planner(capsys)
+
+
+def test_data_of_a_spec_that_the_gate_kept_out_lacks_what_serves_and_is_no_traceback(kept_out: Planner) -> None:
+    edit(Path("specs/demand.yaml"), "promo: [", "fair: [")
+    kept_out("apply", "--yes")
     for words in (("what-if", "demand", "--set", "promo=1"), ("drivers", "demand")):
-        said = mlspec(*words)
+        said = kept_out(*words)
         assert (said.code, "Traceback" in said.err) == (1, False), said
         assert "the newest data was checked under another spec, and lacks 'promo'" in said.err
 
 
-def test_data_that_was_checked_with_other_series_is_no_data_of_the_version_that_serves(
-    applied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The gate keeps the version with the other series out. A report of what serves would compare what is not alike."""
-    monkeypatch.chdir(shutil.copytree(applied, tmp_path / "shop"))
+def test_data_that_was_checked_with_other_series_is_no_data_of_the_version_that_serves(kept_out: Planner) -> None:
+    """A report of what serves would compare what is not alike."""
     edit(Path("data/sales.csv"), "day,shop,units", "day,region,units")
     edit(Path("specs/demand.yaml"), "series: [shop]", "series: [region]")
-    edit(Path("specs/demand.yaml"), "below: 0.9", "below: 0.0000001")
-    mlspec = Planner(capsys)
-    mlspec("apply", "--yes")
+    kept_out("apply", "--yes")
     for words in (("what-if", "demand", "--set", "promo=1"), ("drivers", "demand"), ("report", "demand")):
-        said = mlspec(*words)
+        said = kept_out(*words)
         assert (said.code, "Traceback" in said.err) == (1, False), said
         assert "checked under another spec than that of the version that serves: dataset.series" in said.err
 
