@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlspec.spec.candidates import Candidate, GradientBoosting
+from mlspec.spec.candidates import FEWEST_SERIES, Candidate, GradientBoosting
 
 # Most seconds of one processor that the backtest of a candidate of `auto` may take: of one that fits each series, and of trees.
 MOST_SECONDS, MOST_TREE_SECONDS = 3_600, 4 * 3_600
@@ -70,14 +70,22 @@ def estimate_cost(candidate: Candidate, size: PanelSize) -> CandidateCost | None
     """Return what a candidate costs; None for an ensemble, which costs nothing itself, and a model of your own: nobody knows."""
     if isinstance(candidate, GradientBoosting):
         each_tree, each_row = _TREE_SECONDS[candidate.library]
-        seconds = size.periods * (candidate.iterations * each_tree + each_row)
-        return CandidateCost(seconds * size.windows, seconds, BASE_BYTES + size.periods * TREE_BYTES)
+        learned = min(size.periods, _enough_periods(candidate, size))
+        seconds = learned * candidate.iterations * each_tree + size.periods * each_row
+        return CandidateCost(seconds * size.windows, seconds, BASE_BYTES + learned * TREE_BYTES)
     of_kind = _SECONDS.get(candidate.kind)
     if of_kind is None or not size.series:
         return None
     length = size.periods / size.series
     seconds = size.series * (of_kind.fit + of_kind.period * length + of_kind.square * length**2)
     return CandidateCost(seconds * size.windows, seconds, BASE_BYTES + min(size.periods, MOST_PART) * PART_BYTES)
+
+
+def _enough_periods(candidate: GradientBoosting, size: PanelSize) -> int:
+    """Return from how many periods on trees learn from a sample, where memory holds all (`forecast.training_sample`)."""
+    if candidate.enough_rows is None or not size.series:
+        return size.periods
+    return max(candidate.enough_rows, FEWEST_SERIES * size.periods // size.series)
 
 
 def cannot_pay(candidate: Candidate, size: PanelSize) -> bool:

@@ -11,6 +11,10 @@ from mlspec.spec.part import Part, text_or
 
 # With a longer season, a state for each of its periods is too many to estimate well (benchmarks/README.md).
 LONGEST_STATE = 12
+# Rows for each leaf of all trees from which more rows change no forecast to speak of (docs/scale.md, "A sample of the series").
+ROWS_PER_LEAF = 5_000
+# Fewest series of a sample that memory does not limit: few long series may each be of their own kind.
+FEWEST_SERIES = 1_000
 Combine = Literal["mean", "median"]
 _COVARIATES = Field(
     default=True,
@@ -118,6 +122,21 @@ class GradientBoosting(_Candidate):
     iterations: int = Field(default=200, ge=1, le=10_000, description="Boosting rounds.")
     learning_rate: float = Field(default=0.05, gt=0, le=1, description="Shrinkage of each round.")
     max_leaves: int = Field(default=15, ge=2, le=1024, description="Leaves in one tree.")
+    learn_from: Literal["enough", "all"] = Field(
+        default="enough",
+        description="`enough`: of a large panel a sample of its series, with 5,000 rows for each leaf of all trees and at least "
+        "1,000 series; `all`: the rows of as many series as memory holds.",
+    )
+
+    @property
+    def leaves(self) -> int:
+        """The most leaves that all trees have together."""
+        return self.iterations * self.max_leaves
+
+    @property
+    def enough_rows(self) -> int | None:
+        """From how many rows on a sample is enough to learn from; None if all are wanted."""
+        return None if self.learn_from == "all" else ROWS_PER_LEAF * self.leaves
 
 
 class Custom(_Candidate):

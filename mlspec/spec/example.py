@@ -54,7 +54,7 @@ model:
     - {kind: theta, season: 52, covariates: false}
     - {kind: croston, variant: sba}
     - {kind: gradient-boosting, library: lightgbm, lags: [1, 2, 3, 4, 13, 52], season: 52, iterations: 300,
-       learning_rate: 0.1, max_leaves: 31}
+       learning_rate: 0.1, max_leaves: 31, learn_from: all}
     - {kind: custom, name: promo, class: "models.promo:PromoModel", params: {depth: 3}, timeout: 5m}
     - {kind: ensemble, of: best-3, combine: median}
   backtest: {windows: 4, step: 4, metric: wape, level: 0.05}

@@ -22,7 +22,7 @@ from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.series_parts import place_series
 from mlspec.forecast.stored_panel import StoredPanel
-from mlspec.forecast.training_sample import describe_sample, row_bytes, sample_series
+from mlspec.forecast.training_sample import draw_sample, row_bytes
 from mlspec.forecast.workers import THIS_PROCESS, collect_parts
 from mlspec.jobs.process_workers import ProcessWorkers
 from mlspec.jobs.runtime import single_threaded
@@ -163,21 +163,35 @@ LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=30).map(
 )
 
 
+TREES = GradientBoosting(kind="gradient-boosting", library="lightgbm", lags=(1, 7), iterations=5)
+
+
 @given(LENGTHS, st.integers(1, 40), st.integers(0, 10**6))
 def test_a_sample_fits_into_the_memory_and_grows_with_it(lengths: pd.Series, columns: int, memory: int) -> None:
-    sample = sample_series(lengths, columns, memory)
-    assert len(sample) == 1 or lengths[sample].sum() * row_bytes(columns) <= memory
-    assert set(sample) <= set(sample_series(lengths, columns, 2 * memory))
-    assert sample_series(lengths, columns, None).equals(lengths.index)
-    assert ("learns from" in describe_sample("trees", sample, lengths, memory)) == (len(sample) < len(lengths))
+    sample = draw_sample(TREES, lengths, columns, memory)
+    assert len(sample.series) == 1 or lengths[sample.series].sum() * row_bytes(columns) <= memory
+    assert set(sample.series) <= set(draw_sample(TREES, lengths, columns, 2 * memory).series)
+    assert draw_sample(TREES, lengths, columns, None).series.equals(lengths.index)
+    assert ("do not fit into" in sample.note) == (len(sample.series) < len(lengths))
+
+
+@given(st.integers(900, 3_000), st.integers(1, 1_000), st.integers(1, 3))
+def test_a_sample_has_enough_rows_for_each_leaf_and_a_thousand_series(series: int, rows: int, rounds: int) -> None:
+    lengths = pd.Series(rows, index=[f"s{place}" for place in range(series)])
+    candidate = TREES.model_copy(update={"iterations": rounds, "max_leaves": 15})
+    sample = draw_sample(candidate, lengths, 5, None)
+    left_out = series - len(sample.series)
+    assert left_out == max(series - max(75_000 * rounds // rows, 1_000), 0)
+    assert ("`learn_from: all`" in sample.note) == (left_out > 0)
+    everything = candidate.model_copy(update={"learn_from": "all"})
+    assert draw_sample(everything, lengths, 5, None).series.equals(lengths.index)
 
 
 def test_trees_that_learn_from_a_sample_forecast_all_series_and_say_it() -> None:
-    candidate = GradientBoosting(kind="gradient-boosting", library="lightgbm", lags=(1, 7), iterations=5)
     memory = 300 * row_bytes(count_features(LAYOUT, (1, 7)))
     workers = ProcessWorkers(1, 2**30, training_memory=memory)
-    whole, parted = (fit_candidate(candidate, panel, 0, workers) for panel in (WHOLE, PARTED))
-    assert whole.to_bytes() == parted.to_bytes() != fit_candidate(candidate, WHOLE, 0, THIS_PROCESS).to_bytes()
+    whole, parted = (fit_candidate(TREES, panel, 0, workers) for panel in (WHOLE, PARTED))
+    assert whole.to_bytes() == parted.to_bytes() != fit_candidate(TREES, WHOLE, 0, THIS_PROCESS).to_bytes()
     assert "learns from 4 of 11 series" in whole.note  # type: ignore[attr-defined]
     assert set(forecast_means(parted, PARTED, "x")[ID]) == set(WHOLE.series[ID])
 

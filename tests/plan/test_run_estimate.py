@@ -45,7 +45,7 @@ def test_a_shop_has_all_candidates_and_a_plan_says_nothing_of_its_seconds() -> N
 def test_at_the_size_of_m5_what_fits_each_series_slowly_is_left_out_and_said_with_its_time() -> None:
     took, *left_out = estimate_sentences(auto(), M5, 2)
     assert took.startswith(
-        "backtest and training take about 1 h 30 min of one processor, 45 min with 2 processors, and 4.9 GiB"
+        "backtest and training take about 43 min of one processor, 22 min with 2 processors, and 1.4 GiB"
     )
     assert took.endswith("30,490 series, 59,181,090 periods, 3 windows")
     assert [sentence.split(":")[0] for sentence in left_out] == [
@@ -87,7 +87,7 @@ def test_a_candidate_that_the_spec_names_is_kept_and_said_to_be_slow() -> None:
 
 
 def test_trees_that_a_cluster_learns_together_are_never_too_large() -> None:
-    large = CheckedSize(300_000, 300_000 * 1_941, 1_941, 7, (7,))
+    large = CheckedSize(600_000, 600_000 * 1_941, 1_941, 7, (7,))
     alone, together = (
         estimate_sentences(auto(), large, 2),
         estimate_sentences(auto(engine="ray", address="ray://head:10001"), large, 2),
@@ -133,7 +133,10 @@ def test_more_series_or_windows_never_bring_a_candidate_back(
     small, large = estimate_cost(candidate, size), estimate_cost(candidate, larger)
     assert small is not None
     assert large is not None
-    assert large.backtest == pytest.approx(2 * small.backtest)
+    if isinstance(candidate, GradientBoosting):  # above a size they learn from a sample
+        assert small.backtest < large.backtest <= 2 * small.backtest * (1 + 1e-9)
+    else:
+        assert large.backtest == pytest.approx(2 * small.backtest)
 
 
 def test_an_ensemble_costs_nothing_itself() -> None:

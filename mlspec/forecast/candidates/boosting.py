@@ -36,7 +36,7 @@ from mlspec.forecast.features import (
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.training_rows import MemoryRows, TrainingRows
-from mlspec.forecast.training_sample import describe_sample, sample_series
+from mlspec.forecast.training_sample import draw_sample
 from mlspec.forecast.workers import THIS_PROCESS, TrainingPeer, Workers, collect_parts, split_panel
 from mlspec.models.storage import pack_archive
 from mlspec.spec.candidates import GradientBoosting
@@ -134,8 +134,8 @@ def _forecast_prepared(model: Any, horizon: int, prepared: PreparedForecast) -> 
 def fit(candidate: GradientBoosting, panel: PartedPanel, seed: int, workers: Workers) -> BoostedModel:
     """Fit to a panel: LightGBM on all workers, each with the features of its share of series; scikit-learn on one worker.
 
-    Workers that are processes of this machine fit many trees by several threads. Where memory does not hold the rows of all series,
-    trees learn from some of the series.
+    Workers that are processes of this machine fit many trees by several threads. Where the rows of all series are more than trees
+    need, or than memory holds, trees learn from some of the series.
 
     Raises ModelError if too few rows have all lags.
     """
@@ -143,8 +143,8 @@ def fit(candidate: GradientBoosting, panel: PartedPanel, seed: int, workers: Wor
     _refuse_short(candidate, panel, lags)
     differenced = needs_differencing(panel, workers)
     lengths = panel.series_lengths[lambda length: length >= LEAST] - int(differenced)
-    learned = sample_series(lengths, count_features(panel.layout, lags), workers.training_memory)
-    plan = TrainingPlan(lags, differenced, _read_categories(panel, workers), learned)
+    sample = draw_sample(candidate, lengths, count_features(panel.layout, lags), workers.training_memory)
+    plan = TrainingPlan(lags, differenced, _read_categories(panel, workers), sample.series)
     work = partial(_train_share, candidate, seed, plan)
     if workers.count > 1 and candidate.library == "lightgbm":
         long = panel.whole().select_series(lengths.index)
@@ -153,7 +153,7 @@ def fit(candidate: GradientBoosting, panel: PartedPanel, seed: int, workers: Wor
         trained = workers.train_together(work, [panel])[0]
     return BoostedModel(
         candidate, trained.model, lags, differenced, plan.encoder, trained.dumped, panel if trained.prepared else None,
-        trained.prepared, describe_sample(candidate.label, learned, lengths, workers.training_memory),
+        trained.prepared, sample.note,
     )  # fmt: skip
 
 
