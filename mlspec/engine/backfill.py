@@ -86,13 +86,14 @@ def _make_backfill(work: ForecastWork, moment: str) -> Mapping[str, Json]:
     inputs |= files_of(version.files, "model", "backtest")
     options = {"version": version.version, AS_OF: moment}
     made = run_step(work.engine, work.desired, "forecast", inputs, options)
-    target, at = work.engine.target, work.engine.clock()
+    target = work.engine.target
     known = [*target.load_runs(work.name), *target.load_backfills(work.name)]
     if same := next((run for run in known if run.cutoff == made.facts["cutoff"]), None):
         return _run_facts(same)
     facts, files = {**made.facts, "backfill_of": moment}, dict(made.outputs)
     if stock := compute_stock(work, version, made.outputs, {AS_OF: moment}):
         facts["inventory"], files = dict(stock.facts), {**files, **stock.outputs}
+    at = work.engine.clock()
     run = ForecastRun(work.name, version.version, work.desired.source.digest, facts["cutoff"], at, files, facts)
     target.publish_forecast(work.name, work.desired.spec, run)
     sentence = f"{_described(run)}, as of {moment}, by {version.version}"

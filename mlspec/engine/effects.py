@@ -74,9 +74,8 @@ class ForecastWork:
 
 def read_data(work: ForecastWork) -> None:
     """Check the data and store the panel. Raises DataError, with the broken checks and places, if the contract is broken."""
-    at = work.engine.clock()
     filed = _run_check(work)
-    facts = filed.facts
+    at, facts = work.engine.clock(), filed.facts
     counts = f"{facts['rows']:,} rows, {facts['series']:,} series, {facts['start']} to {facts['cutoff']}"
     message = "; ".join((counts, *fate_sentences(facts)))
     seen = ObservedResource(desired.data_resource(work.desired), dict(facts), filed.outputs)
@@ -178,9 +177,8 @@ def judge_model(work: ForecastWork) -> None:
     A version with the same lineage that was judged before keeps its verdict. A rejected version is not tried again until spec,
     data or code change. A passed version is used again at once when a spec is reverted.
     """
-    at = work.engine.clock()
     work.version = make_version(work)
-    _record_version(work, work.version, at)
+    _record_version(work, work.version)
     if work.version.state == "rejected":
         raise GateClosed(f"{work.name}: the gate kept {work.version.version} out")
 
@@ -268,8 +266,7 @@ def intact_versions(work: ForecastWork, versions: Sequence[Version]) -> frozense
 
 def make_forecast(work: ForecastWork) -> None:
     """Make the forecast, each series by the version that serves it, and the stock levels if the spec asks for them."""
-    desired_forecast, at = work.desired, work.engine.clock()
-    observed = work.observed
+    desired_forecast, observed = work.desired, work.observed
     checked = checked_files(observed.resources["data"].files)
     shares = observed_traffic(observed)
     serving = {name: known_version(work, name) for name in shares}
@@ -277,10 +274,12 @@ def make_forecast(work: ForecastWork) -> None:
     forecast_step = run_step(
         work.engine, desired_forecast, "forecast", {**checked, **_serving_files(serving)}, {"traffic": dict(shares)}
     )
-    files, facts = dict(forecast_step.outputs), {**forecast_step.facts, **moment_facts(work.moment, at)}
+    files, facts = dict(forecast_step.outputs), dict(forecast_step.facts)
     if stock := compute_stock(work, serving[main], forecast_step.outputs, {}):
         files |= stock.outputs
         facts["inventory"] = dict(stock.facts)
+    at = work.engine.clock()
+    facts |= moment_facts(work.moment, at)
     work.run = ForecastRun(work.name, main, desired_forecast.source.digest, facts["cutoff"], at, files, facts)
     work.engine.target.publish_forecast(work.name, desired_forecast.spec, work.run)
     message = f"{facts['rows']:,} rows for {facts['start']} to {facts['end']}, by {' and '.join(shares)}"
@@ -361,8 +360,8 @@ def _check_lines(check: Mapping[str, Json]) -> list[str]:
     return [f"  {check['check']}: {check['message']}", *(f"    {place}" for place in check["examples"][:_MAX_EXAMPLES])]
 
 
-def _record_version(work: ForecastWork, version: Version, at: str) -> None:
-    passed = version.state == "passed"
+def _record_version(work: ForecastWork, version: Version) -> None:
+    at, passed = work.engine.clock(), version.state == "passed"
     serves = stable_version(work.observed)
     reason = "GatePassed" if passed else "GateClosed"
     message = (

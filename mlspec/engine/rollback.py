@@ -102,7 +102,7 @@ def rollback_decision(work: ForecastWork, observed: Observed) -> rollback.Stay |
 def _carry_out_rollback(work: ForecastWork, result: PassResult) -> None:
     """Carry out a rollback, if the alerts ask for one."""
     observed = work.observed
-    decision, at, serves = rollback_decision(work, observed), work.engine.clock(), str(stable_version(observed))
+    decision, serves = rollback_decision(work, observed), str(stable_version(observed))
     if isinstance(decision, rollback.Stay):
         if decision.why:
             result.waits.append(decision.why)
@@ -116,7 +116,7 @@ def _carry_out_rollback(work: ForecastWork, result: PassResult) -> None:
             by=BY_ITSELF,
             reason=sentence,
             ledger=ledger,
-            notices=(notices.hold_notice(work.desired.spec, serves, sentence, at),),
+            notices=(notices.hold_notice(work.desired.spec, serves, sentence, work.engine.clock()),),
         )
         result.actions.append(f"held: {sentence}")
         return
@@ -124,7 +124,7 @@ def _carry_out_rollback(work: ForecastWork, result: PassResult) -> None:
     if chosen is None:
         counterfactual.record_version_unchanged(work, observed, serves, decision)
         return
-    release, version = chosen
+    (release, version), at = chosen, work.engine.clock()  # the comparison takes as long as forecasts do
     ledger = traffic.quarantine_version(ledger, serves, decision.why, at)
     done = RolledBack(at, serves, version.version, decision.incident)
     ledger = replace(ledger, rollbacks=(*ledger.rollbacks, done), rollout=None)

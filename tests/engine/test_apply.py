@@ -47,6 +47,21 @@ def test_the_first_apply_goes_all_the_way(root: Path) -> None:
     assert said.serving == ({"version": outcome.version.version, "traffic": 100},)
 
 
+def test_an_event_and_what_it_is_about_have_the_time_at_which_the_work_was_done(root: Path) -> None:
+    steps = Steps()  # each takes an hour
+    made = replace(engine(root, steps), clock=lambda: f"2024-03-01T{len(steps.asked):02}:00:00Z")
+    apply_specs(made, [spec()])
+    hours = {event.reason: event.at[11:13] for event in made.target.load_events("demand")}
+    done = {step: f"{number:02}" for number, step in enumerate(ALL, 1)}
+    assert hours == {
+        "DataChecked": done["check"], "GatePassed": done["train"], "Deployed": done["train"], "ForecastMade": done["inventory"],
+    }  # fmt: skip
+    (version,), (run,) = made.target.load_versions("demand"), made.target.load_runs("demand")
+    assert (version.created[11:13], run.created[11:13]) == (done["train"], done["inventory"])
+    since = {condition.type: condition.since[11:13] for condition in made.target.observe_forecast("demand").conditions}
+    assert since == {"DataReady": done["check"], "ModelReady": done["train"], "Deployed": done["train"]}
+
+
 def test_the_second_apply_does_nothing_and_changes_no_byte(root: Path) -> None:
     apply_specs(engine(root), [spec()])
     before, steps = tree(root), Steps()
