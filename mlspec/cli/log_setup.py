@@ -30,6 +30,7 @@ _FIELDS = ("forecast", "step", "error", "hint", "seconds")
 _SECRET_NAME = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|ACCESS_KEY")
 _NO_SECRET_NAME = re.compile(r"_(FILE|PATH|DIR|NAME|ID|URI)$")
 _ROOT, _OWN, _GOOGLE = logging.getLogger(), logging.getLogger("mlspec"), logging.getLogger("google")
+_WARNINGS = logging.getLogger("py.warnings")  # what Python code warns of, in mlspec or in a library: for who writes code
 _VERBOSE = ("numba", "asyncio", "matplotlib")  # libraries with thousands of debug records that say nothing about mlspec
 
 
@@ -39,7 +40,7 @@ class StderrHandler(logging.Handler):
     def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
         self.setFormatter(formatter)
-        self.levels = {logger: logger.level for logger in (_ROOT, _OWN, _GOOGLE)}
+        self.levels = {logger: logger.level for logger in (_ROOT, _OWN, _GOOGLE, _WARNINGS)}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
@@ -98,7 +99,7 @@ def clean(text: str) -> str:
 def set_up(level: str | None = None, form: str | None = None) -> None:
     """Show records from `level` on, as `text` or `json`. The defaults depend on where this process runs.
 
-    The libraries' own records are shown from `warning` on, and with `debug` all of them.
+    The libraries' own records are shown from `warning` on, and with `debug` all of them; Python's warnings with `debug` alone.
     """
     take_down()
     form = form or default_form()
@@ -110,7 +111,8 @@ def set_up(level: str | None = None, form: str | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     if number == logging.DEBUG:
         _GOOGLE.setLevel(number)  # google-api-core does not propagate its records unless a level is set
-    logging.captureWarnings(form == "json")
+    _WARNINGS.setLevel(number if number == logging.DEBUG else logging.ERROR)
+    logging.captureWarnings(True)
     threading.excepthook = _log_thread_defect
     for name, value in os.environ.items():
         if _SECRET_NAME.search(name.upper()) and not _NO_SECRET_NAME.search(name.upper()):

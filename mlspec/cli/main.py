@@ -17,6 +17,7 @@ import click
 from mlspec import __version__
 from mlspec.cli import messages
 from mlspec.cli.log_options import log_options, set_up_logging
+from mlspec.cli.streams import find_lost_output, open_standard_streams
 from mlspec.errors import Exit, MlspecError, Terminated
 
 # The commands and their texts in --help. The module is mlspec.cli.commands.<name>, with _ for -, and `command` in it the command.
@@ -132,8 +133,17 @@ def main(argv: list[str] | None = None) -> None:
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
-def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is the plainest table)
+def run(argv: list[str]) -> int:
     """Run one command and return its exit code; errors are printed on stderr."""
+    with open_standard_streams() as output:
+        code = _run_command(argv)
+        lost = find_lost_output(output)
+        if lost is not None:
+            messages.say_error(lost)
+    return code if lost is None else code or Exit.FAILED
+
+
+def _run_command(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is the plainest table)
     previous = signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         result = cli.main(args=argv, prog_name="mlspec", standalone_mode=False)
@@ -149,10 +159,6 @@ def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is t
     except Terminated:
         messages.report("stopped by SIGTERM; nothing was changed", "WARNING")
         return Exit.TERMINATED
-    except BrokenPipeError:
-        # The reader of the output has closed it (`mlspec forecast demand | head`): this is not an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
     except Exception as error:  # noqa: BLE001  (whatever arrives here is a defect; say so with what a report needs)
         messages.say_defect(error, argv[0] if argv else "-")
         return Exit.FAILED

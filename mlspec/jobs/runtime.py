@@ -7,27 +7,15 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-# Warnings of these libraries are hidden, because a user of mlspec cannot act on them.
-_LIBRARIES = (
-    "statsforecast",
-    "mlforecast",
-    "utilsforecast",
-    "coreforecast",
-    "sklearn",
-    "lightgbm",
-    "statsmodels",
-    "pandas",
-    "ray",
-)
-
-
+# Warnings from any code but mlspec's own are hidden, because a user of mlspec cannot act on them.
+_OTHER_CODE = r"(?!mlspec(\.|$))"
 # What OpenMP and OpenBLAS read when they are loaded. A library that a step loads has one thread then, and none is loaded for that.
 _THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Limit numeric libraries to one thread, and hide the warnings from inside their code.
+    """Limit numeric libraries to one thread, and hide the warnings from inside the code of libraries.
 
     Those that are loaded already are limited for the block; those that the block loads, for the life of the process.
     """
@@ -35,8 +23,7 @@ def single_threaded() -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     with _environment(_THREADS), threadpool_limits(limits=1), warnings.catch_warnings():
-        for library in _LIBRARIES:
-            warnings.filterwarnings("ignore", module=rf"{library}(\.|$)")
+        warnings.filterwarnings("ignore", module=_OTHER_CODE)
         yield
 
 

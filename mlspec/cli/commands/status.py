@@ -18,6 +18,7 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, known_forecasts, load_default_specs, without_spec_sentence
 from mlspec.cli.status_text import WIDTH, as_text
+from mlspec.cli.streams import is_reader_gone
 from mlspec.cli.target import timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.status import ForecastStatus, find_status
@@ -128,7 +129,7 @@ def _status_text(call: _StatusOptions, statuses: list[ForecastStatus], loaded: L
 
 
 def _watch(call: _StatusOptions, interval: float) -> int:
-    """Show the state again and again until Ctrl-C. Where there is no terminal, only what has changed is printed."""
+    """Show the state again and again until Ctrl-C, or until its reader has gone. Where there is no terminal, only what has changed is printed."""
     last = ""
     try:
         while True:
@@ -142,6 +143,8 @@ def _watch(call: _StatusOptions, interval: float) -> int:
             elif text != last:
                 click.echo(f"{timestamp()}\n{text}")
             last = text
+            if is_reader_gone():
+                return Exit.DONE
             time.sleep(max(interval, _SHORTEST))
     except KeyboardInterrupt:
         return Exit.DONE
