@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import resource
+import signal
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from unittest.mock import patch
@@ -91,21 +94,38 @@ def test_another_programs_database_is_refused(target: LocalTarget) -> None:
         write(target)
 
 
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """A disk on which no file can become larger than so many bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_lock_that_a_full_disk_cannot_describe_is_let_go(target: LocalTarget) -> None:
+    write(target)
+    with (
+        room_for(0),
+        pytest.raises(StateError, match=r"cannot write demand\.lock: File too large") as caught,
+        target.lock_forecast("demand", "hold", T, 0.0),
+    ):
+        pytest.fail("nothing can be recorded")
+    assert "free space" in (caught.value.hint or "")
+    with target.lock_forecast("demand", "hold", T, 0.0):
+        pass
+
+
 def test_a_full_disk_loses_nothing(target: LocalTarget, tmp_path: Path) -> None:
     write(target)
     big = tmp_path / "big.bin"
     big.write_bytes(b"x" * 200_000)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    import signal
-
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    try:
-        with pytest.raises(StateError) as caught:
-            target.file_step("demand", step="check", key="k", outputs={"big": big}, facts={}, at=T)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
+    with room_for(100_000), pytest.raises(StateError) as caught:
+        target.file_step("demand", step="check", key="k", outputs={"big": big}, facts={}, at=T)
     assert "free space" in (caught.value.hint or "")
     assert len(target.load_events("demand")) == 1
     assert not list(target.folder.rglob(".incoming-*"))

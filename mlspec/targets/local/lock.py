@@ -6,9 +6,8 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
-
 from mlspec.plain_files import open_plain, refuse_links, refuse_shared_file
 from mlspec.targets.local import durable
 from mlspec.targets.record.locking import describe_holder, wait_for_lock
@@ -23,29 +22,33 @@ class FolderLocks:
 
     @contextmanager
     def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
-        """Lock one forecast. Raises LockHeld with the holder's description after `timeout` seconds of waiting."""
+        """Lock one forecast. Raises LockHeld with the holder's description after `timeout` seconds of waiting.
+
+        Raises StateError if the holder cannot be written: then nothing else could be recorded either.
+        """
         path = self.folder / f"{forecast}.lock"
         durable.make_folder(self.folder, below=self._below)
         refuse_links(path, below=self._below)
         refuse_shared_file(path)  # the holder's description is written into the file
         with durable.explain_errors(f"open {path.name}"):
-            file = open(path, "a+", encoding="utf-8", opener=open_plain)  # noqa: SIM115  (closed below)
+            file = open(path, "ab", buffering=0, opener=open_plain)  # noqa: SIM115  (closed below)
         with file:
             wait_for_lock(lambda: _try_flock(file), forecast, lambda: path.read_text(encoding="utf-8").strip(), timeout)
-            file.truncate(0)
-            file.write(f"{describe_holder(operation, since)}\n")
-            file.flush()
+            with durable.explain_errors(f"write {path.name}"):
+                file.truncate(0)
+                file.write(f"{describe_holder(operation, since)}\n".encode())
             try:
                 yield
             finally:
                 file.truncate(0)
 
 
-def _try_flock(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+def _try_flock(file: FileIO) -> bool:
+    with durable.explain_errors(f"lock {Path(str(file.name)).name}"):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True
 
 
