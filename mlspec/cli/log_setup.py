@@ -30,7 +30,9 @@ _FIELDS = ("forecast", "step", "error", "hint", "seconds")
 _SECRET_NAME = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|ACCESS_KEY")
 _NO_SECRET_NAME = re.compile(r"_(FILE|PATH|DIR|NAME|ID|URI)$")
 _ROOT, _OWN, _GOOGLE = logging.getLogger(), logging.getLogger("mlspec"), logging.getLogger("google")
-_WARNINGS = logging.getLogger("py.warnings")  # what Python code warns of, in mlspec or in a library: for who writes code
+_WARNINGS = logging.getLogger(
+    "py.warnings"
+)  # what Python code warns of, in mlspec or in a library: for who writes code
 _VERBOSE = ("numba", "asyncio", "matplotlib")  # libraries with thousands of debug records that say nothing about mlspec
 
 

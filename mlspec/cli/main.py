@@ -143,7 +143,7 @@ def run(argv: list[str]) -> int:
     return code if lost is None else code or Exit.FAILED
 
 
-def _run_command(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is the plainest table)
+def _run_command(argv: list[str]) -> int:
     previous = signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         result = cli.main(args=argv, prog_name="mlspec", standalone_mode=False)
@@ -154,10 +154,10 @@ def _run_command(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit 
         messages.say_error(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        messages.report("stopped by SIGINT; nothing was changed", "WARNING")
+        messages.report("stopped by SIGINT; the same command can be run again", "WARNING")
         return Exit.INTERRUPTED
     except Terminated:
-        messages.report("stopped by SIGTERM; nothing was changed", "WARNING")
+        messages.report("stopped by SIGTERM; the same command can be run again", "WARNING")
         return Exit.TERMINATED
     except Exception as error:  # noqa: BLE001  (whatever arrives here is a defect; say so with what a report needs)
         messages.say_defect(error, argv[0] if argv else "-")

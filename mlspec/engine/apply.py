@@ -17,9 +17,10 @@ from mlspec.engine.context import Engine, Spec
 from mlspec.engine.defects import as_error, forget_defect, record_defect
 from mlspec.engine.effects import ForecastWork, checked_fates, judge_model, make_forecast, read_data
 from mlspec.engine.outcome import ForecastOutcome, OutcomeStatus
+from mlspec.engine.part_way import RECORDED, stops_part_way
 from mlspec.engine.traffic import deploy_forecast_data, deploy_version
 from mlspec.engine.under_way import PATIENCE, recorded_start
-from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated, WorkUnderWay
+from mlspec.errors import DataError, GateClosed, MlspecError, WorkUnderWay
 from mlspec.log_context import forecast_scope
 from mlspec.plan.backoff import ended_pass
 from mlspec.plan.diff import is_only_outdated, plan_changes
@@ -60,21 +61,19 @@ def apply_specs(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0
     run: with StoppedPartWay if anything was written before, else with the signal's own exception.
     """
     applications = [_Application(spec) for spec in specs]
-    try:
-        with engine.target.hash_files_once():
-            for application in applications:
-                _attempt(engine, application, lock_timeout)
-            while waiting := [application for application in applications if application.outcome is None]:
-                for application in _wait_for_any(engine, waiting):
-                    _attempt(engine, application, max(lock_timeout, PATIENCE))
-        return tuple(application.outcome for application in applications if application.outcome)
-    except (KeyboardInterrupt, Terminated) as stopped:
-        if not any(application.work and application.work.written for application in applications):
-            raise
-        name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
-        raise StoppedPartWay(
-            f"stopped by {name}; what was done is recorded", hint="run the same command again to continue"
-        ) from stopped
+    with (
+        stops_part_way(
+            lambda: any(application.work and application.work.written for application in applications),
+            done=RECORDED, hint="run the same command again to continue",
+        ),
+        engine.target.hash_files_once(),
+    ):  # fmt: skip
+        for application in applications:
+            _attempt(engine, application, lock_timeout)
+        while waiting := [application for application in applications if application.outcome is None]:
+            for application in _wait_for_any(engine, waiting):
+                _attempt(engine, application, max(lock_timeout, PATIENCE))
+    return tuple(application.outcome for application in applications if application.outcome)
 
 
 def _wait_for_any(engine: Engine, waiting: Sequence[_Application]) -> list[_Application]:

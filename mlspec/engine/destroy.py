@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from mlspec.engine.defects import as_error
 from mlspec.engine.infrastructure import Infrastructure
 from mlspec.engine.outcome import removal_exit_code
+from mlspec.engine.part_way import stops_part_way
 from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.errors import Exit, MlspecError, StateError, UsageError
 from mlspec.plan.gcp.terraform_state import TerraformState, destroy_sentences
@@ -95,6 +96,11 @@ class DestroyPlan:
         `approve` is called with the summary. If it raises, nothing was changed.
         """
         approve(self.summary)
+        hint = "run the same command again: what is gone already is left out"
+        with stops_part_way(lambda: True, done="a part may be removed already", hint=hint):
+            self._destroy_parts()
+
+    def _destroy_parts(self) -> None:
         self.done = [name for name in self.request.names if self._try_action(partial(self._destroy_forecast, name))]
         if SHARED in self.states and not self.errors:
             self._try_action(partial(self._destroy_infrastructure, SHARED))

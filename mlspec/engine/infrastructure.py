@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import Literal, Protocol
 
 from mlspec.engine.defects import as_error
+from mlspec.engine.part_way import stops_part_way
 from mlspec.engine.terraform_apply import TerraformApplier, apply_with_retries
-from mlspec.errors import Exit, MlspecError, StoppedPartWay, Terminated
+from mlspec.errors import Exit, MlspecError
 from mlspec.plan.gcp import terraform_plan, terraform_state
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
@@ -102,23 +103,11 @@ class Infrastructure:
         started.
         """
         results: list[InfrastructureResult] = []
-        try:
+        done = "what terraform made is in its state"
+        with stops_part_way(lambda: bool(self._begun), done=done, hint="run the same command again"):
             for name in names:
-                results.append(
-                    self._apply_folder(
-                        name,
-                        planned,
-                        undeploy,
-                        blocked=any(result.name == first and result.error for result in results),
-                    )
-                )
-        except (KeyboardInterrupt, Terminated) as stopped:
-            if not self._begun:
-                raise
-            raise StoppedPartWay(
-                f"stopped by {type(stopped).__name__}; what terraform made is in its state",
-                hint="run the same command again",
-            ) from stopped
+                blocked = any(result.name == first and result.error for result in results)
+                results.append(self._apply_folder(name, planned, undeploy, blocked=blocked))
         return tuple(results)
 
     def _apply_folder(

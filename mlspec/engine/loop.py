@@ -9,10 +9,11 @@ from functools import partial
 
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.outcome import worst_exit_code
+from mlspec.engine.part_way import RECORDED, stops_part_way
 from mlspec.engine.pass_result import PassOutlook, PassResult
 from mlspec.engine.process_pool import run_in_processes
 from mlspec.engine.reconcile import look_for_work, run_pass
-from mlspec.errors import Exit, LockHeld, StoppedPartWay, Superseded, TargetError, Terminated
+from mlspec.errors import Exit, LockHeld, Superseded, TargetError
 from mlspec.state.ledger import StartedWork
 
 
@@ -34,13 +35,8 @@ def reconcile_specs(
             outlooks = [look_for_work(engine, spec) for spec in specs]
         if spread(sum(outlook.has_work for outlook in outlooks)):
             return tuple(replace(outlook.result, under_way=()) for outlook in outlooks)
-        try:
+        with stops_part_way(lambda: True, done=RECORDED, hint="the next pass continues from there"):
             return _run_passes(engine, specs, outlooks, lock_timeout, at_once)
-        except (KeyboardInterrupt, Terminated) as stopped:
-            name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
-            raise StoppedPartWay(
-                f"stopped by {name}; what was done is recorded", hint="the next pass continues from there"
-            ) from stopped
 
 
 def follow_work(

@@ -10,6 +10,7 @@ from mlspec.engine import traffic
 from mlspec.engine.apply import EFFECTS, perform_effect
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import ForecastWork, known_version
+from mlspec.engine.part_way import stops_part_way
 from mlspec.engine.pass_plan import plan_on_checked_data
 from mlspec.engine.rollback_choice import choose_release
 from mlspec.engine.under_way import finish_by_waiting, own_work
@@ -41,7 +42,9 @@ def roll_back(
     without the lock for a deployment, and then for the forecast.
     """
     rollback = _Rollback(engine, spec, release_number, by, reason, serves)
-    return finish_by_waiting(engine, spec.name, rollback.go_on, lock_timeout)
+    hint = "the next pass of the loop makes the forecast by what serves now, and so does `mlspec apply`"
+    with stops_part_way(lambda: rollback.hold is not None, done="traffic has moved, and is held", hint=hint):
+        return finish_by_waiting(engine, spec.name, rollback.go_on, lock_timeout)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from mlspec.engine import traffic
 from mlspec.engine.context import Engine
 from mlspec.engine.effects import ForecastWork, intact_versions
 from mlspec.engine.outcome import removal_exit_code
+from mlspec.engine.part_way import stops_part_way
 from mlspec.errors import Exit, MlspecError, TargetError
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.releases import release_spec
@@ -169,12 +170,14 @@ class PrunePlan:
     def prune_all(self, approve: Callable[[str], None]) -> None:
         """Remove what may go. A forecast that fails stops no other. If `approve` raises, nothing was changed."""
         approve(f"the rows and files listed above, of {', '.join(self.names)}")
-        for name in self.names:
-            try:
-                self.done.append(self._prune_forecast(name))
-            except MlspecError as error:
-                logger.debug("the prune failed", exc_info=error)
-                self.errors.append(error)
+        hint = "run the same command again for the rest"
+        with stops_part_way(lambda: True, done="a part may be removed already", hint=hint):
+            for name in self.names:
+                try:
+                    self.done.append(self._prune_forecast(name))
+                except MlspecError as error:
+                    logger.debug("the prune failed", exc_info=error)
+                    self.errors.append(error)
 
     @property
     def exit_code(self) -> Exit:

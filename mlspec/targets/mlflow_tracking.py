@@ -31,6 +31,8 @@ class MlflowTracking:
     def __init__(self, uri: str) -> None:
         """Raises MissingExtra without MLflow's client, and TargetError if the URI is none."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the client reports its use to its makers otherwise
+        # With MLflow's own 7 it takes four minutes to say that nobody answers.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         try:
             from mlflow.tracking import MlflowClient
         except ImportError as error:

@@ -81,6 +81,17 @@ def test_a_server_that_takes_nothing_is_named_with_what_to_do(server: str, tmp_p
     assert "--tracking-uri" in str(refused.value.hint)
 
 
+def test_a_server_that_nobody_has_started_is_named_within_seconds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    for pause in ("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER"):
+        monkeypatch.setenv(pause, "0")
+    with pytest.raises(TargetError, match=r"MLflow at http://127\.0\.0\.1:9: .*Connection refused"):
+        MlflowTracking("http://127.0.0.1:9").export_runs("e", [])
+    assert sum("Retrying" in record.getMessage() for record in caplog.records) == 2
+
+
 def test_an_export_that_says_no_server_or_mixes_forecasts_changes_nothing(
     mlspec: Mlspec, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlspec.clock import utc_now
+from mlspec.engine.prune import PrunedForecast, PrunePlan
+from mlspec.errors import Terminated
 from tests.cli.test_session import Mlspec, applied, mlspec  # noqa: F401  (fixtures)
 
 RETENTION = "retention: {releases: 1, runs: 7d, events: 30d}\n"
@@ -29,6 +31,20 @@ def test_a_project_without_retention_is_told_what_to_write(applied: Mlspec) -> N
     assert said.code == 2
     assert "mlspec.yaml has no `retention`, so nothing is ever removed" in said.err
     assert "retention: {releases: 20, runs: 400d, events: 2y}" in said.err
+
+
+def test_a_prune_that_a_signal_stops_does_not_say_that_it_changed_nothing(
+    applied: Mlspec,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keep_little()
+    monkeypatch.setattr(PrunePlan, "_prune_forecast", _stop)
+    said = applied("prune", "--yes")
+    assert (said.code, "stopped by SIGTERM; a part may be removed already" in said.err) == (4, True), said.err
+
+
+def _stop(_plan: PrunePlan, _name: str) -> PrunedForecast:
+    raise Terminated
 
 
 def test_a_dry_run_shows_what_goes_and_what_stays_and_changes_nothing(applied: Mlspec) -> None:  # noqa: F811

@@ -1,4 +1,4 @@
-"""Who reads what a command says may stop reading, and a disk may be full: the work is done all the same, and the exit code tells."""
+"""Readers stop reading, and disks are full: the work is done all the same, and the exit code tells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 import os
 import sys
 import warnings
-from pathlib import Path
 
 import pytest
 
@@ -69,10 +68,10 @@ def test_a_watch_ends_when_its_reader_has_gone(mlspec: Mlspec, monkeypatch: pyte
     assert front.run(["status", "--watch"]) == Exit.DONE
 
 
-def test_what_a_closed_pipe_did_not_take_is_written_nowhere_later(tmp_path: Path) -> None:
+def test_what_a_closed_pipe_did_not_take_is_written_nowhere_later() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    with open(writer, "w", encoding="utf-8") as pipe:
+    with os.fdopen(writer, "w", encoding="utf-8") as pipe:
         stream = StandardStream(pipe)
         stream.write("words")
         stream.flush()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlspec.engine import manual_operations
-from mlspec.errors import Refused, UsageError
+from mlspec.errors import Refused, StoppedPartWay, UsageError
 from tests.engine.world import CANARY, World, on_its_way, with_two_versions
 
 
@@ -151,6 +152,25 @@ def test_a_person_s_rollback_is_held_until_a_person_resumes(world: World) -> Non
     manual_operations.resume_forecast(world.engine(), "demand", "ann", forgive=second)
     world.look()
     assert world.serves == second
+
+
+def test_a_person_s_rollback_that_is_stopped_once_traffic_has_moved_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _second = with_two_versions(world)
+    with monkeypatch.context() as patched:
+        patched.setattr(world.steps, "forecast", _stop)
+        with pytest.raises(StoppedPartWay, match="stopped by SIGINT; traffic has moved, and is held") as stopped:
+            manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    assert "the next pass of the loop makes the forecast" in str(stopped.value.hint)
+    assert world.traffic == {first: 100}
+    world.look()
+    assert (world.serves, world.target.load_runs("demand")[0].version) == (first, first)
+    assert world.ledger.hold is not None
+
+
+def _stop(_request: object) -> dict[str, Any]:
+    raise KeyboardInterrupt
 
 
 def test_a_hold_ends_when_the_spec_changes(world: World) -> None:

@@ -122,11 +122,11 @@ def test_a_purge_that_ends_at_any_moment_is_finished_by_the_next(
     target = GcpTarget(GcpLocation("prod", standin.project, REGION), root / "copies")
     assert target.start_marks.write_mark("demand", "a-message-about-an-alert", started=True, over=NEW_MARK)
     ends_before(monkeypatch, TerraformCli, "destroy", lambda *_words, **_more: True)
-    assert front.run(purge) == 143
+    assert front.run(purge) == 4
     ends_before(monkeypatch, Infrastructure, "destroy_resources", lambda _self, name, _found: name == "_project")
-    assert front.run(purge) == 143
+    assert front.run(purge) == 4
     ends_before(monkeypatch, GcpTarget, "remove_forecast", lambda *_words, purge, **_more: purge)
-    assert front.run(purge) == 143
+    assert front.run(purge) == 4
     assert front.run(purge) == 0
     nothing_is_left(standin, terraform_too)
 

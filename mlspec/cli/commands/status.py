@@ -129,7 +129,10 @@ def _status_text(call: _StatusOptions, statuses: list[ForecastStatus], loaded: L
 
 
 def _watch(call: _StatusOptions, interval: float) -> int:
-    """Show the state again and again until Ctrl-C, or until its reader has gone. Where there is no terminal, only what has changed is printed."""
+    """Show the state again and again until Ctrl-C, or until its reader has gone.
+
+    Where there is no terminal, only what has changed is printed.
+    """
     last = ""
     try:
         while True:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
+
 from mlspec.plain_files import open_plain, refuse_links, refuse_shared_file
 from mlspec.targets.local import durable
 from mlspec.targets.record.locking import describe_holder, wait_for_lock
