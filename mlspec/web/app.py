@@ -102,7 +102,7 @@ class _Endpoints:
 
     async def readyz(self, request: Request) -> Response:
         why, names = self.cache.why_not_ready, self.cache.names
-        ready = bool(names) and not why
+        ready = self.cache.is_ready
         forecasts = {"forecasts": {name: why.get(name, "ready") for name in names}}
         seen = forecasts if request.scope.get(IDENTIFIED, True) else {}
         return _json_response({"ready": ready, **seen}, 200 if ready else 503)

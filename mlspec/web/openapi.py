@@ -146,10 +146,10 @@ def _reading_paths(names: Sequence[str]) -> Document:
         "required": ["ready"],
     }
     readiness = _operation(
-        "Whether every forecast has predictions, for probes; with the token also why not", ready, _READS
+        "Whether every forecast that serves has predictions, for probes; with the token also why not", ready, _READS
     )
     readiness["responses"]["503"] = _json_answer(
-        "A forecast has no predictions.", {"anyOf": [ready, _reference("Error")]}
+        "A forecast that serves has no predictions.", {"anyOf": [ready, _reference("Error")]}
     )
     one = _operation(
         "One forecast: its version, columns and limits", _reference("ModelDescription"), (*_READS, 404, 503)

@@ -27,6 +27,7 @@ from mlspec.targets.base import ServedRecord
 logger = logging.getLogger(__name__)
 Predict = Callable[[StepRequest], Predictions]
 _LOADING = "it is being loaded"
+_UNSERVED = "no version serves yet: run `mlspec apply`"
 MOST_CALLS = 60  # between two tries of a prediction whose process was lost; the server refreshes once a second
 
 
@@ -106,6 +107,16 @@ class PredictionCache:
             if isinstance(cached, str) or not cached.any_predictions
         }
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests may come: each forecast that was named has predictions; without names each one that serves, one at least.
+
+        A forecast that is new, kept out by its gate, or destroyed takes no other one from who asks.
+        """
+        absent = (_UNSERVED, _LOADING) if self.is_loaded else (_UNSERVED,)
+        expected = self._names or [name for name, cached in self._forecasts.items() if cached not in absent]
+        return bool(expected) and self.why_not_ready.keys().isdisjoint(expected)
+
     def refresh(self) -> None:
         """Reload the forecasts if the target's serial has changed. Raises the target's errors; the next call tries again.
 
@@ -152,7 +163,7 @@ class PredictionCache:
         observed = self._target.observe_forecast(name)
         number = observed.find_fact("deployment", "release")
         if number is None or "data" not in observed.resources:
-            return "no version serves yet: run `mlspec apply`"
+            return _UNSERVED
         release = next((item for item in self._target.load_releases(name) if item.release == number), None)
         if release is None:
             return f"release {number} serves but is missing from the state: restore the state from a backup"

@@ -130,11 +130,29 @@ def test_a_version_that_fails_on_new_data_keeps_what_it_had_until_it_can(shop: S
     assert shop.mean() == 3
 
 
+def test_a_forecast_that_nothing_serves_takes_no_other_one_from_who_asks(shop: Shop) -> None:
+    named = PredictionCache(shop.world.target, ["demand", "other"], shop.oracle, shop.said.append)
+    for cache in (shop.shelf, named):
+        cache.refresh()
+        assert not cache.is_ready  # there is nothing to answer with
+    shop.world.look()
+    shop.shelf.refresh()
+    assert shop.shelf.is_ready
+    other = spec("other", model={"candidates": "auto"}, alerts=[], rollback={"on": []})
+    shop.world.steps.fails = "backtest"  # its first version cannot be made
+    shop.world.look(other)
+    for cache in (shop.shelf, named):
+        cache.refresh()
+        assert "no version serves yet" in cache.why_not_ready["other"]
+    assert (shop.shelf.is_ready, named.is_ready) == (True, False)
+
+
 def test_a_version_that_never_could_predict_is_not_ready_and_says_why(shop: Shop) -> None:
     shop.oracle.fails = True
     shop.world.look()
     assert shop.look().any_predictions is None
     assert "the panel makes no sense" in shop.shelf.why_not_ready["demand"]
+    assert not shop.shelf.is_ready
 
 
 def test_a_prediction_whose_process_was_lost_once_is_computed_again_at_once(shop: Shop) -> None:
