@@ -109,7 +109,7 @@ class PredictionCache:
 
     @property
     def is_ready(self) -> bool:
-        """Whether requests may come: each forecast that was named has predictions; without names each one that serves, one at least.
+        """Whether requests may come: every forecast that was named has predictions; without names every one that serves.
 
         A forecast that is new, kept out by its gate, or destroyed takes no other one from who asks.
         """
