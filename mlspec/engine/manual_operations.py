@@ -125,9 +125,9 @@ def hold_forecast(engine: Engine, spec: Spec, by: str, reason: str, lock_timeout
         return f"release {release} ({version}) is held by {by}: {reason}; until `mlspec resume {name}` or another spec"
 
 
-def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = None) -> str:
+def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = None, lock_timeout: float = 0.0) -> str:
     """End a hold, or take a version out of quarantine, and return what was done. Raises Refused if there is neither."""
-    with engine.target.lock_forecast(name, "resume", engine.clock(), 0.0):
+    with engine.target.lock_forecast(name, "resume", engine.clock(), lock_timeout):
         at, ledger = engine.clock(), engine.target.observe_forecast(name).ledger
         done = []
         after = ledger
@@ -162,12 +162,14 @@ def _resume_hint(engine: Engine, name: str) -> str:
     return "if `reconcile.mode` in the spec is `pause`, change it there"
 
 
-def settle_notices(engine: Engine, name: str, by: str, choice: Literal["send", "discard"]) -> str:
+def settle_notices(
+    engine: Engine, name: str, by: str, choice: Literal["send", "discard"], lock_timeout: float = 0.0
+) -> str:
     """Let the notices that were given up be sent again, or discard them, and return what was done.
 
     Nothing else is resumed. Raises Refused if no notice was given up.
     """
-    with engine.target.lock_forecast(name, "resume", engine.clock(), 0.0):
+    with engine.target.lock_forecast(name, "resume", engine.clock(), lock_timeout):
         at, given_up = engine.clock(), _given_up_notices(engine, name)
         if not given_up:
             raise Refused(
@@ -199,9 +201,11 @@ def record_failed_rollback(engine: Engine, name: str, by: str, problem: str, loc
         engine.target.record_settlement(Settlement(name, events=(event,)), at)
 
 
-def silence_alert(engine: Engine, name: str, *, alert: str, span: timedelta, by: str, reason: str) -> str:
+def silence_alert(
+    engine: Engine, name: str, *, alert: str, span: timedelta, by: str, reason: str, lock_timeout: float = 0.0
+) -> str:
     """Mute an alert for a time, and return what was done. A new silence replaces an earlier one of the same alert."""
-    with engine.target.lock_forecast(name, "silence", engine.clock(), 0.0):
+    with engine.target.lock_forecast(name, "silence", engine.clock(), lock_timeout):
         at, ledger = engine.clock(), engine.target.observe_forecast(name).ledger
         until = format_moment(parse_moment(at) + span)
         kept = tuple(mute for mute in ledger.silences if mute.alert != alert)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlspec.targets.local.target import LocalTarget
 from tests.cli.test_session import Mlspec, mlspec  # noqa: F401  (the fixture)
 
 ALERTS = "alerts: [{name: accuracy, metric: wape, above: 0.5}]\n"
@@ -48,6 +49,24 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest_one(
 ) -> None:
     said = watched(*words)
     assert (said.code, says in said.err) == (2, True), said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("silence", "demand", "accuracy", "--for", "2d", "--reason", "x"),
+        ("resume", "demand"),
+        ("resume", "demand", "--notices", "send"),
+        ("hold", "demand", "--reason", "x"),
+        ("rollback", "demand", "--reason", "x"),
+    ],
+    ids=" ".join,
+)
+def test_what_needs_the_lock_can_wait_for_it_as_the_hint_says(watched: Mlspec, words: tuple[str, ...]) -> None:
+    with LocalTarget(Path(".mlspec")).lock_forecast("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
+        said = watched(*words)
+        assert (said.code, "hint: wait for it with --lock-timeout 10m" in said.err) == (75, True), said.err
+        assert watched(*words, "--lock-timeout", "0s").code == 75
 
 
 def test_a_forecast_without_a_spec_is_not_rolled_back(watched: Mlspec) -> None:

@@ -23,14 +23,17 @@ from mlspec.targets.user import current_user
     "--notices", type=click.Choice(["send", "discard"]),
     help="Send the notices that were given up again, or discard them. Nothing else is resumed.",
 )  # fmt: skip
-def command(name: str, target: str, forgive: str | None, notices: Literal["send", "discard"] | None) -> None:
+@options.lock_timeout
+def command(
+    name: str, target: str, forgive: str | None, notices: Literal["send", "discard"] | None, lock_timeout: float
+) -> None:
     """End a hold, and retry failed work. A version in quarantine stays there, except the one of --forgive."""
     if notices and forgive:
         raise UsageError("--notices resumes nothing else", hint="call it a second time with --forgive")
     engine, user = open_applied(name, target), current_user()
     message = (
-        manual_operations.settle_notices(engine, name, user, notices)
+        manual_operations.settle_notices(engine, name, user, notices, lock_timeout)
         if notices
-        else manual_operations.resume_forecast(engine, name, user, forgive)
+        else manual_operations.resume_forecast(engine, name, user, forgive, lock_timeout)
     )
     click.echo(f"{name}: {printable(message)}")

@@ -24,13 +24,14 @@ from mlspec.targets.user import current_user
     help="How long: 30m, 2d.",
 )  # fmt: skip
 @options.reason
-def command(name: str, alert: str, target: str, span: float, reason: str) -> None:
+@options.lock_timeout
+def command(name: str, alert: str, target: str, span: float, reason: str, lock_timeout: float) -> None:
     """Mute an alert: until the time is over, no notices are sent and the loop does not act on it."""
     if span <= 0:
         raise UsageError("--for has to be longer than 0", hint="such as --for 2d")
     engine = open_applied(name, target)
     require_alert(engine, name, alert)
     message = manual_operations.silence_alert(
-        engine, name, alert=alert, span=timedelta(seconds=span), by=current_user(), reason=reason
-    )
+        engine, name, alert=alert, span=timedelta(seconds=span), by=current_user(), reason=reason, lock_timeout=lock_timeout
+    )  # fmt: skip
     click.echo(f"{name}: {printable(message)}")
