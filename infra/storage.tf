@@ -57,16 +57,17 @@ resource "google_storage_bucket" "mlspec" {
     condition { age = 7 }
   }
 
-  # Marks of alerts for which the reconcile job was started. No message is delivered after 31 days: see pubsub.tf.
+  # By the end of their names, days until they go. Marks of alerts for which the reconcile job was started: no message is delivered
+  # after 31 days (pubsub.tf). What a step had made when it was killed, and that never ran again: the next attempt is soon after.
   dynamic "lifecycle_rule" {
-    for_each = each.key == "state" ? [45] : []
+    for_each = each.key == "state" ? { ".alert" = 45, ".kept" = 7 } : {}
 
     content {
       action { type = "Delete" }
       condition {
         age            = lifecycle_rule.value
         matches_prefix = ["forecasts/"]
-        matches_suffix = [".alert"]
+        matches_suffix = [lifecycle_rule.key]
       }
     }
   }

@@ -16,6 +16,8 @@ from mlspec.targets.openlineage_receiver import open_reporter
 
 # Where steps run for a target with containers: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
 RUNNER = "MLSPEC_RUNNER"
+# Set by Cloud Run in the container of a task, and by Vertex AI in that of a custom job. Its files are gone with its machine.
+_TASK = ("CLOUD_RUN_JOB", "CLOUD_ML_JOB_ID")
 
 
 def assemble_engine(
@@ -29,6 +31,7 @@ def assemble_engine(
 ) -> Engine:
     """Return an engine on `target`. `steps` runs the steps of the pipeline; `retention` is the project's, if it may prune."""
     remote = target.containers if os.environ.get(RUNNER) == "cloud-run" else None
+    own = target.containers if any(os.environ.get(name) for name in _TASK) else None
     return Engine(
         target=target,
         steps=steps,
@@ -41,6 +44,7 @@ def assemble_engine(
         run_remote_step=remote.run_remote_step if remote else None,
         retention=retention,
         report_lineage=open_reporter(os.environ),
+        keep_unfinished=own.keep_unfinished if own else None,
     )
 
 

@@ -15,7 +15,7 @@ from mlspec.spec.forecast import Forecast
 from mlspec.spec.retention import Retention
 from mlspec.state.lineage_event import LineageReporter
 from mlspec.state.step import RemoteStep, StepResult, StepRunner
-from mlspec.targets.base import OpenedTarget, TargetView
+from mlspec.targets.base import KeepUnfinished, OpenedTarget, TargetView
 
 
 class ProgressReporter(Protocol):
@@ -71,7 +71,8 @@ class Engine:
     model: it is in a version's lineage. `mlspec` is the version of the package that runs here: it is in the keys of steps,
     because the result of a step may change with any release. `run_remote_step` runs steps where their files are; without it
     they run in this process. `retention` says what a pass may remove from the record; None: nothing. `report_lineage` tells a
-    receiver what runs; None: nobody asked for it.
+    receiver what runs; None: nobody asked for it. `keep_unfinished` gives the place for what a step has made so far, if the files
+    of this machine are gone with it (`targets.base.ContainerRuntime`); None: it is a folder of this machine.
     """
 
     target: OpenedTarget
@@ -85,6 +86,7 @@ class Engine:
     run_remote_step: Callable[[RemoteStep], StepResult] | None = None
     retention: Retention | None = None
     report_lineage: LineageReporter | None = None
+    keep_unfinished: KeepUnfinished | None = None
 
     def desired_forecast(self, spec: Spec) -> DesiredForecast:
         """Return the desired state of a spec on its present data. Raises DataError if the data is missing."""

@@ -23,7 +23,15 @@ from mlspec.spec.digest import resolved_json
 from mlspec.state.observed import StoredStep
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json, Kind, digest
-from mlspec.state.step import RemoteStep, StepName, StepRequest, StepResult, has_needed_facts
+from mlspec.state.step import (
+    KEEPING_STEPS,
+    RemoteStep,
+    ResultStore,
+    StepName,
+    StepRequest,
+    StepResult,
+    has_needed_facts,
+)
 
 # The kinds of resource whose keys a step reads. The keys of the gate are left out: it judges figures and changes none.
 _READS: dict[StepName, tuple[Kind, ...]] = {
@@ -34,8 +42,6 @@ _READS: dict[StepName, tuple[Kind, ...]] = {
     "inventory": ("model", "forecast"),
     "evaluate": ("model", "deployment"),
 }
-# Steps that go on from what a run that was killed had made. A fit of trees is one piece, and the others take little time.
-_KEEPS: tuple[StepName, ...] = ("check", "backtest")
 # All others read what `check` wrote.
 _READS_SOURCES: tuple[StepName, ...] = ("check",)
 
@@ -72,10 +78,12 @@ def run_step(
         )
 
 
-def _keep_unfinished(engine: Engine, name: str, step: StepName, key: str) -> AbstractContextManager[Path | None]:
-    """Return a context manager with the folder for what a step has made so far; without one for a step that keeps nothing."""
-    if step not in _KEEPS:
+def _keep_unfinished(engine: Engine, name: str, step: StepName, key: str) -> AbstractContextManager[ResultStore | None]:
+    """Return a context manager with the place for what a step has made so far; without one for a step that keeps nothing."""
+    if step not in KEEPING_STEPS:
         return nullcontext()
+    if engine.keep_unfinished:
+        return engine.keep_unfinished(name, step, key)
     return keep_unfinished(name, record=f"{engine.target.name} {engine.root}", step=step, key=key)
 
 

@@ -1,4 +1,4 @@
-"""The folders in which a step keeps what it has made so far, for the run after one that was killed.
+"""The folders in which a step on this machine keeps what it has made so far, for the run after one that was killed.
 
 They are below TMPDIR, for the present user alone: the parts of a step are as large as its temporary files. A folder belongs to one
 key of a step (`engine.pipeline`), so that other data or another spec begin anew; it is removed when the step's result is stored.
@@ -13,16 +13,36 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from mlspec.plain_files import PRIVATE_FOLDER, make_private_folder
+from mlspec.plain_files import PRIVATE_FOLDER, make_private_folder, open_plain, replace_file
 from mlspec.state.resource import digest
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class ResultFolder:
+    """Results as files of a folder, which exists. Implements `state.step.ResultStore`."""
+
+    folder: Path
+
+    def read_result(self, name: str) -> bytes | None:
+        """Return the file of a result; None if there is none. Raises OSError, also for a link."""
+        try:
+            with open(self.folder / name, "rb", opener=open_plain) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def write_result(self, name: str, data: bytes) -> None:
+        """Write the file of a result. It gets its name when all of it is written. Raises OSError, and StateError for a link."""
+        replace_file(self.folder / name, data, below=self.folder)
+
+
 @contextmanager
-def keep_unfinished(forecast: str, *, record: str, step: str, key: str) -> Iterator[Path | None]:
+def keep_unfinished(forecast: str, *, record: str, step: str, key: str) -> Iterator[ResultFolder | None]:
     """Return the folder of a step with this key, and remove it if the block ends well. `record` names the record, which has one
     writer of a forecast at a time.
 
@@ -30,7 +50,7 @@ def keep_unfinished(forecast: str, *, record: str, step: str, key: str) -> Itera
     """
     place = _base_folder() / digest([record, forecast], 16) / step
     folder = _open_folder(place, key)
-    yield folder
+    yield None if folder is None else ResultFolder(folder)
     if folder is not None:
         shutil.rmtree(place, ignore_errors=True)
         with suppress(OSError):  # another step of the forecast has something there

@@ -16,7 +16,7 @@ def to_arrow(frame: pd.DataFrame) -> bytes:
     return data
 
 
-def from_arrow(data: bytes) -> pd.DataFrame:
+def from_arrow(data: bytes | memoryview) -> pd.DataFrame:
     """Return the frame that `to_arrow` wrote."""
     with pa.ipc.open_stream(data) as reader:
         frame: pd.DataFrame = reader.read_pandas(use_threads=False)

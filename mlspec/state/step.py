@@ -31,6 +31,23 @@ LEVELS, WEEKS = "levels", "weeks"
 # The option of the step `evaluate` that asks for the actual values since a date, and the prefix of the files with them, by year.
 ACTUALS_SINCE, ACTUALS = "actuals_since", "actuals-"
 StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
+# Steps that go on from what a run that was killed had made. A fit of trees is one piece, and the others take little time.
+KEEPING_STEPS: tuple[StepName, ...] = ("check", "backtest")
+
+
+class ResultStore(Protocol):
+    """Where a step keeps what it has made so far, for the run after one that is killed. A result has the name of its key's digest.
+
+    Both methods raise OSError or an MlspecError if that is not possible. The step goes on without, and the caller says so.
+    """
+
+    def read_result(self, name: str) -> bytes | None:
+        """Return what an earlier run kept under a name; None if there is nothing."""
+        ...
+
+    def write_result(self, name: str, data: bytes) -> None:
+        """Keep a result: all of it, or nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +55,7 @@ class StepRequest:
     """`spec` is the resolved forecast as JSON; `root` the project's root; `inputs` files by role; `out` an empty folder.
 
     `options` differ by step: `candidate` (train), `version` and `cutoffs` (forecast), `as_of` (forecast, inventory; RFC 3339),
-    `now` (check, evaluate; RFC 3339), `actuals_since` (evaluate; a date). `kept` is a folder for what a run that is stopped leaves
+    `now` (check, evaluate; RFC 3339), `actuals_since` (evaluate; a date). `kept` is the place for what a run that is stopped leaves
     to the next one; None: nothing is.
     """
 
@@ -48,7 +65,7 @@ class StepRequest:
     out: Path
     inputs: Mapping[str, Path] = field(default_factory=dict)
     options: Mapping[str, Json] = field(default_factory=dict)
-    kept: Path | None = None
+    kept: ResultStore | None = None
 
 
 @dataclass(frozen=True, slots=True)

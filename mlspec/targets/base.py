@@ -6,7 +6,7 @@ settlements. A settlement is recorded completely or not at all. `tests/targets/`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
 from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents, RegisteredCounts
 from mlspec.state.revision import Revision
-from mlspec.state.step import RemoteStep, StepResult
+from mlspec.state.step import RemoteStep, ResultStore, StepName, StepResult
 
 
 class TargetView(Protocol):
@@ -298,6 +298,10 @@ class Target(TargetView, Protocol):
         ...
 
 
+# Gives the step of a forecast with a key the place for what it has made so far. See `ContainerRuntime.keep_unfinished`.
+KeepUnfinished = Callable[[str, StepName, str], AbstractContextManager[ResultStore | None]]
+
+
 class ContainerRuntime(Protocol):
     """Runs steps and the loop in containers, for a target that supports this."""
 
@@ -315,6 +319,16 @@ class ContainerRuntime(Protocol):
 
     def upload_error(self, address: str, error: MlspecError) -> None:
         """Upload a failed step's error below an address, for the process that waits for it."""
+        ...
+
+    def find_step_key(self, address: str, forecast: str) -> str | None:
+        """Return the key of the step whose result belongs at an address; None for any other address."""
+        ...
+
+    def keep_unfinished(self, forecast: str, step: StepName, key: str) -> AbstractContextManager[ResultStore | None]:
+        """Return the place for what a step with this key has made so far. It outlives the container of the step, and is emptied if
+        the block ends well. None: nothing can be kept.
+        """
         ...
 
     def undeploy_endpoint(self, forecast: str) -> None:

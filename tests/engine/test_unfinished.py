@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlspec.engine.apply import apply_specs
-from mlspec.engine.unfinished import keep_unfinished
-from mlspec.state.step import Progress, StepRequest, StepResult
+from mlspec.engine.unfinished import ResultFolder, keep_unfinished
+from mlspec.state.step import Progress, ResultStore, StepRequest, StepResult
 from tests.engine.steps import Steps, engine, spec
 from tests.examples import project
 
@@ -25,21 +25,21 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stop(name: str, key: str) -> Path:
     """Return the folder of a step that was stopped."""
-    folders: list[Path | None] = []
-    with suppress(KeyboardInterrupt), keep_unfinished(name, record="r", step="check", key=key) as folder:
-        folders.append(folder)
+    stores: list[ResultFolder | None] = []
+    with suppress(KeyboardInterrupt), keep_unfinished(name, record="r", step="check", key=key) as store:
+        stores.append(store)
         raise KeyboardInterrupt
-    (stopped,) = folders
+    (stopped,) = stores
     assert stopped is not None
-    return stopped
+    return stopped.folder
 
 
 def test_what_a_stopped_step_leaves_is_there_for_the_next_run_with_the_same_key_and_then_gone(temporary: Path) -> None:
     (stop("demand", "k1") / "part").write_text("done")
-    with keep_unfinished("demand", record="r", step="check", key="k1") as folder:
-        assert folder is not None
-        assert (folder / "part").read_text() == "done"
-        assert folder.stat().st_mode & 0o077 == 0
+    with keep_unfinished("demand", record="r", step="check", key="k1") as store:
+        assert store is not None
+        assert store.read_result("part") == b"done"
+        assert store.folder.stat().st_mode & 0o077 == 0
     assert [path for path in temporary.rglob("*") if path.is_file()] == []
 
 
@@ -52,13 +52,13 @@ def test_a_folder_that_another_user_could_write_to_is_not_used(temporary: Path) 
     with keep_unfinished("demand", record="r", step="check", key="k1"):
         (base,) = temporary.iterdir()
     base.chmod(0o777)
-    with keep_unfinished("demand", record="r", step="check", key="k1") as folder:
-        assert folder is None
+    with keep_unfinished("demand", record="r", step="check", key="k1") as store:
+        assert store is None
     base.rmdir()
     (temporary / "elsewhere").mkdir(mode=0o700)
     base.symlink_to(temporary / "elsewhere")
-    with keep_unfinished("demand", record="r", step="check", key="k1") as folder:
-        assert folder is None
+    with keep_unfinished("demand", record="r", step="check", key="k1") as store:
+        assert store is None
 
 
 def test_check_and_backtest_get_a_folder_of_their_own_key(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_check_and_backtest_get_a_folder_of_their_own_key(tmp_path: Path) -> Non
             kept[request.step] = request.kept
             return super().__call__(request, progress)
 
-    kept: dict[str, Path | None] = {}
+    kept: dict[str, ResultStore | None] = {}
     apply_specs(engine(project(tmp_path / "project"), Noting()), [spec()])
-    assert {step for step, folder in kept.items() if folder is not None} == {"check", "backtest"}
+    assert {step for step, store in kept.items() if store is not None} == {"check", "backtest"}
     assert kept["check"] != kept["backtest"]

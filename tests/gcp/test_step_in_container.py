@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import pytest
 
+from mlspec.cli import far_step
+from mlspec.targets.gcp.jobs.remote_steps import find_step_key
 from tests.gcp import platform
 from tests.gcp.acme import Acme
 
@@ -59,3 +62,31 @@ def test_an_input_that_is_not_there_and_an_address_that_names_no_object_are_refu
     assert "does not exist" in capsys.readouterr().err
     assert step(acme, capsys, "backtest", "--in", "panel=gs://bucket-alone") == 2
     assert "write gs://bucket/folder/name" in capsys.readouterr().err
+
+
+def test_what_is_kept_is_of_a_step_that_the_loop_started_and_of_the_container_s_own_libraries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    class Containers:
+        find_step_key = staticmethod(find_step_key)
+
+        def keep_unfinished(self, forecast: str, step: str, key: str) -> AbstractContextManager[None]:
+            asked.append((forecast, step, key))
+            return nullcontext()
+
+    def ask(step: Any, out: str, **libraries: str) -> None:
+        monkeypatch.setattr(far_step, "model_libraries", lambda: libraries)
+        far_step._keep_unfinished(cast("Any", Containers()), "demand", step, out)
+
+    of_loop = f"forecasts/demand/steps/{'0' * 64}"
+    for out in ("steps/one", f"{of_loop}/instances", of_loop.replace("demand", "bikes"), f"{of_loop[:-1]}"):
+        ask("backtest", out, numpy="1")
+    ask("train", of_loop, numpy="1")  # it keeps nothing
+    assert asked == []
+    for version in ("1", "2", "1"):
+        ask("backtest", of_loop, numpy=version)
+    first, other, again = asked
+    assert first[:2] == ("demand", "backtest")
+    assert first == again != other

@@ -18,14 +18,15 @@ import pandas as pd
 import pytest
 import ray
 
-from mlspec import __version__
+from mlspec import __version__, jobs
+from mlspec.engine.unfinished import ResultFolder
 from mlspec.errors import MissingExtra, ModelError, TargetError
 from mlspec.forecast import artifact
 from mlspec.forecast.candidates import from_json
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import TrainingPeer, split_panel
 from mlspec.installation import install_command
-from mlspec.jobs import ray_cluster
+from mlspec.jobs import kept_results, ray_cluster
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_panel, read_spec
 from mlspec.jobs.ray_cluster import RayCluster, connect_cluster, library_versions, require_same_versions
@@ -176,6 +177,25 @@ def test_the_same_panel_and_as_many_workers_give_the_same_model_file(there: Pipe
     )
     again = hashlib.sha256(artifact.dump_model(model)).hexdigest()
     assert again == hashlib.sha256(there.files["model"].read_bytes()).hexdigest()
+
+
+def test_what_the_workers_have_forecast_is_kept_for_a_run_after_one_that_is_killed(
+    here: Pipeline, cluster: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_results, "WORTH_KEEPING", 0.0)
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.connect_cluster", lambda training: nullcontext(cluster))
+    model = {**here.spec["model"], "candidates": CANDIDATES[:2]}
+    spec = {**here.spec, "model": model, "training": Training.model_validate(RAY).model_dump(mode="json")}
+    written = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        request = StepRequest(
+            "backtest", spec, here.root, tmp_path / name, dict(here.files), {}, ResultFolder(tmp_path)
+        )
+        written.append({role: path.read_bytes() for role, path in jobs.run(request, lambda *_: None).outputs.items()})
+        assert len([path for path in tmp_path.iterdir() if path.is_file()]) == 2 * 2  # of candidates in windows
+        monkeypatch.setattr(RayCluster, "forecast_shares", lambda *_: pytest.fail("a worker was asked again"))
+    assert written[0] == written[1]
 
 
 def refuse(_share: Panel, place: TrainingPeer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Callable
@@ -10,15 +11,19 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlspec import jobs
+from mlspec.engine.unfinished import ResultFolder
 from mlspec.forecast import candidates
 from mlspec.jobs import kept_results
 from mlspec.jobs.built_panel import PanelBuilder
-from mlspec.jobs.kept_results import KeptResults
+from mlspec.jobs.kept_results import KeptResults, pack_frames, unpack_frames
 from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
-from mlspec.state.step import StepName, StepRequest
+from mlspec.state.resource import digest
+from mlspec.state.step import ResultStore, StepName, StepRequest
 from tests.jobs.test_check_in_parts import dealt_into
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -57,7 +62,8 @@ def run(
     """Run a step in four parts, and return its files by role."""
     (root / name).mkdir()
     options = {"now": "2024-03-01T00:00:00Z"} if step == "check" else {}
-    request = StepRequest(step, spec(), root, root / name, inputs or {}, options, kept)
+    store = None if kept is None else ResultFolder(kept)
+    request = StepRequest(step, spec(), root, root / name, inputs or {}, options, store)
     with dealt_into(PARTS):
         return dict(jobs.run(request, lambda *_words: None).outputs)
 
@@ -72,9 +78,9 @@ def kill_after(results: int, work: Callable[[], object]) -> int:
     if child == 0:
         write, count = kept_results._write_frames, 0
 
-        def write_and_stop(frames: kept_results.Frames, place: Path) -> None:
+        def write_and_stop(store: ResultStore, name: str, frames: kept_results.Frames) -> None:
             nonlocal count
-            write(frames, place)
+            write(store, name, frames)
             count += 1
             if count == results:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -126,21 +132,50 @@ def test_a_backtest_that_is_killed_fits_the_other_candidates_and_windows_only(
     assert again == contents(run("backtest", root, "whole", None, panel))
 
 
-def test_a_result_that_is_damaged_or_half_written_is_made_again(tmp_path: Path) -> None:
-    frame, results = pd.DataFrame({"a": [1]}), KeptResults(tmp_path)
+def test_a_result_that_is_damaged_or_half_written_is_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame, results = pd.DataFrame({"a": [1]}), KeptResults(ResultFolder(tmp_path))
     results.make("key", lambda: {"one": frame})
-    (place,) = tmp_path.iterdir()
+    (file,) = tmp_path.iterdir()
     assert results.make("key", dict)["one"].equals(frame)
     assert results.make("other", lambda: {"two": frame}).keys() == {"two"}
-    (place / "one.arrow").write_bytes(b"no stream of Arrow")
-    assert results.make("key", lambda: {"new": frame}).keys() == {"new"}
-    (place / "one.arrow").unlink()
-    assert results.make("key", lambda: {"new": frame}).keys() == {"new"}
+    file.write_bytes(file.read_bytes()[:-1])
+    with caplog.at_level(logging.INFO):
+        assert results.make("key", lambda: {"new": frame}).keys() == {"new"}
+    assert "cannot be read, and is made again: its digest is not the one" in caplog.text
+    assert results.make("key", dict)["new"].equals(frame)  # and it is whole again
+
+
+def test_a_result_under_the_name_of_another_is_not_taken(tmp_path: Path) -> None:
+    frame, results = pd.DataFrame({"a": [1]}), KeptResults(ResultFolder(tmp_path))
+    results.make("key", lambda: {"one": frame})
+    (file,) = tmp_path.iterdir()
+    file.rename(tmp_path / digest("other", 40))
+    assert results.make("other", lambda: {"two": frame}).keys() == {"two"}
+
+
+FRAMES = {
+    "one": pd.DataFrame({"a": [1, 2], "b": ["x", None]}),
+    "none": pd.DataFrame({"a": pd.Series([], dtype="float64")}),
+}
+PACKED = pack_frames("name", FRAMES)
+
+
+@given(place=st.integers(0, len(PACKED) - 1), byte=st.integers(0, 255))
+def test_a_result_that_is_cut_or_changed_at_any_place_is_refused(place: int, byte: int) -> None:
+    taken = unpack_frames("name", PACKED)
+    assert taken.keys() == FRAMES.keys()
+    assert all(taken[name].equals(frame) for name, frame in FRAMES.items())
+    changed = PACKED[:place] + bytes([byte]) + PACKED[place + 1 :]
+    for damaged in {PACKED[:place], changed} - {PACKED}:
+        with pytest.raises(ValueError, match="digest"):
+            unpack_frames("name", damaged)
 
 
 def test_where_nothing_can_be_kept_the_step_goes_on(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [1]})
-    gone = KeptResults(tmp_path / "gone")
+    gone = KeptResults(ResultFolder(tmp_path / "gone"))
     assert gone.make("key", lambda: {"one": frame})["one"] is frame
     assert not (tmp_path / "gone").exists()
 
@@ -149,8 +184,10 @@ def test_a_result_behind_a_link_is_not_taken(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [1]})
     (tmp_path / "own").mkdir()
     (tmp_path / "foreign").mkdir()
-    results = KeptResults(tmp_path / "own")
-    KeptResults(tmp_path / "foreign").make("key", lambda: {"one": frame})
-    (place,) = (tmp_path / "foreign").iterdir()
-    (tmp_path / "own" / place.name).symlink_to(place)
+    results = KeptResults(ResultFolder(tmp_path / "own"))
+    KeptResults(ResultFolder(tmp_path / "foreign")).make("key", lambda: {"one": frame})
+    (file,) = (tmp_path / "foreign").iterdir()
+    before = file.read_bytes()
+    (tmp_path / "own" / file.name).symlink_to(file)
     assert results.make("key", lambda: {"two": frame}).keys() == {"two"}
+    assert file.read_bytes() == before  # and nothing is written through it

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,15 @@ from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.candidates import ChosenCandidate, fit_candidate
 from mlspec.forecast.frame import ID, MEAN, Panel
 from mlspec.forecast.workers import FEWEST_SERIES, THIS_PROCESS, forecast_blocks, split_panel
-from mlspec.jobs import isolation
+from mlspec.jobs import isolation, tree_process
 from mlspec.jobs.isolation import forecast_apart
 from mlspec.jobs.process_workers import LEAST_ROWS, ProcessWorkers, processors_of_this_machine
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.candidates import GradientBoosting, Theta
 from tests.forecast.test_stored_panel import PARTED
 from tests.forecast.test_workers import DAYS, panel
+from tests.tools import needs_linux
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 MEMORY = 2**30
@@ -132,6 +136,54 @@ def test_a_signal_to_the_step_leaves_no_process_behind(monkeypatch: pytest.Monke
     for child in children:
         with pytest.raises(ChildProcessError):
             os.waitpid(child, os.WNOHANG)
+
+
+def test_a_step_that_is_killed_while_processes_make_the_features_of_parts_leaves_no_process_and_no_file(
+    tmp_path: Path,
+) -> None:
+    """Neither the processes of the parts, nor the one that waits to fit the trees, nor the file with the features."""
+    needs_linux("only its kernel ends a process with the one that forked it")
+    receiver, sender = os.pipe()
+    step = os.fork()
+    if step == 0:
+        try:
+            fit_until_two_parts_are_written(sender, tmp_path)
+        finally:
+            os._exit(1)
+    os.close(sender)
+    with os.fdopen(receiver, encoding="ascii") as said:
+        words = [said.readline().split() for _ in range(2 + 1)]
+        processes = [os.pidfd_open(int(pid)) for _, pid in words]
+        assert sorted(kind for kind, _ in words) == ["features", "features", "trees"]
+        os.kill(step, signal.SIGKILL)
+        os.waitpid(step, 0)
+        for process in processes:  # it can be read when it has ended
+            assert select.select([process], [], [], PATIENCE)[0]
+            os.close(process)
+    assert list(tmp_path.iterdir()) == []
+
+
+def fit_until_two_parts_are_written(sender: int, folder: Path) -> None:
+    """Fit trees to a panel in parts, and say the id of each process that is started; those of the parts then wait for ever."""
+
+    def say(kind: str, pid: int) -> None:
+        os.write(sender, f"{kind} {pid}\n".encode())
+
+    def start_and_say(*job: Any) -> tree_process.StartedFit:
+        started = start(*job)
+        say("trees", started.process.pid)
+        return started
+
+    def write_and_wait(rows: tree_process.StoredRows, *part: Any) -> None:
+        write(rows, *part)
+        say("features", os.getpid())
+        signal.pause()
+
+    start, write = tree_process._start, tree_process.StoredRows.write
+    tempfile.tempdir = str(folder)
+    tree_process._start, tree_process.StoredRows.write = start_and_say, write_and_wait  # type: ignore[assignment,method-assign]
+    candidate = GradientBoosting(kind="gradient-boosting", library="lightgbm", lags=(1, 7), iterations=5)
+    fit_candidate(candidate, PARTED, 0, ProcessWorkers(2, MEMORY, fewest_rounds=0))
 
 
 def test_the_processors_are_those_of_the_container(tmp_path: Path) -> None:

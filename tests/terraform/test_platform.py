@@ -70,6 +70,7 @@ def test_it_is_made_once_and_can_be_taken_down(
     terraform.plan().expect(0)
     if name == "everything":
         grants_are_as_stored(cloud)
+        small_files_of_forecasts_go_by_themselves(cloud)
     assert terraform.destroy().returncode == 1
     unprotect(terraform.folder)
     terraform.apply().expect(0)
@@ -89,6 +90,16 @@ def grants_are_as_stored(cloud: Cloud) -> None:
     if os.environ.get("ACCEPT"):
         platform_grants.STORED.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
     assert found == json.loads(platform_grants.STORED.read_text())
+
+
+def small_files_of_forecasts_go_by_themselves(cloud: Cloud) -> None:
+    """Those that mlspec itself may leave behind: by the end of their names, and after how many days."""
+    buckets = [each.values for each in cloud.resources("google_storage_bucket")]
+    (state,) = [each for each in buckets if each["name"] == "acme-prod-mlspec-state"]
+    conditions = [rule["condition"][0] for rule in state["lifecycle_rule"]]
+    aged = {each["matches_suffix"][0]: each for each in conditions if each["age"] and each["matches_suffix"]}
+    assert {suffix: each["age"] for suffix, each in aged.items()} == {".alert": 45, ".kept": 7}
+    assert all(each["matches_prefix"] == ["forecasts/"] for each in aged.values())
 
 
 def test_what_is_given_is_not_made(terraform_env: dict[str, str], tmp_path: Path, cloud: Cloud) -> None:

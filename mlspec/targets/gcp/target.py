@@ -19,6 +19,7 @@ from mlspec.errors import LockHeld, MlspecError, StateError, TargetError
 from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.location import GcpLocation
+from mlspec.spec.object_address import parse_object_address
 from mlspec.spec.stored import read_stored_spec
 from mlspec.state.ledger import StartedWork
 from mlspec.state.notice import NEVER, PendingNotice
@@ -28,7 +29,7 @@ from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release,
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
 from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents, RegisteredCounts
-from mlspec.state.step import RemoteStep, StepResult
+from mlspec.state.step import RemoteStep, ResultStore, StepName, StepResult
 from mlspec.targets.gcp import monitoring
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.bigquery import Warehouse
@@ -36,8 +37,9 @@ from mlspec.targets.gcp.data.sources import Sources
 from mlspec.targets.gcp.hand_over import GcpHandOver
 from mlspec.targets.gcp.jobs import step_io
 from mlspec.targets.gcp.jobs.cloud_run import JobExecutions
+from mlspec.targets.gcp.jobs.kept_objects import keep_objects, unfinished_folder
 from mlspec.targets.gcp.jobs.loop_job import LOOP_JOB, LoopJob
-from mlspec.targets.gcp.jobs.remote_steps import RemoteSteps, error_to_json
+from mlspec.targets.gcp.jobs.remote_steps import RemoteSteps, error_to_json, find_step_key, steps_folder
 from mlspec.targets.gcp.record import lease
 from mlspec.targets.gcp.record.artifacts import BucketFiles
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
@@ -326,6 +328,15 @@ class GcpTarget:
         """Upload a failed step's error below an address."""
         step_io.upload_error(self._clients, address, error_to_json(error))
 
+    def find_step_key(self, address: str, forecast: str) -> str | None:
+        """Return the key of the step whose result belongs at an address; None for any other address."""
+        bucket, name = parse_object_address(address)
+        return find_step_key(name, forecast) if bucket == self._state.name else None
+
+    def keep_unfinished(self, forecast: str, step: StepName, key: str) -> AbstractContextManager[ResultStore | None]:
+        """Return the place for what a step with this key has made so far, in the forecast's folder."""
+        return keep_objects(self._state, forecast, step, key)
+
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Write a forecast into its table, before it is recorded."""
         with explain_disappearance(f"work on {forecast}"):
@@ -462,7 +473,7 @@ class GcpTarget:
         _confirm_lease(store.lease, name)
         # Before the rows, so that a prune that is killed finds the same steps again.
         if steps := frozenset(key for _, key in pruning.rows.get("steps", ())):
-            _remove_folders(self._state, f"{FOLDER}{name}/steps/", lambda key: key in steps)
+            _remove_folders(self._state, steps_folder(name), lambda key: key in steps)
         store.record.prune_records(pruning, at, whole=whole)
         if not pruning.is_empty:  # what a killed prune leaves here is found by the next one that removes something
             self._remove_version_copies(store, name, pruning.usable)
@@ -496,7 +507,7 @@ class GcpTarget:
         if purge:
             for stored in self._models.list_objects(f"{forecast}/"):
                 self._models.delete_object(stored.name)
-            for folder in (f"{FOLDER}{forecast}/steps/", starts_folder(forecast)):
+            for folder in (steps_folder(forecast), unfinished_folder(forecast), starts_folder(forecast)):
                 for stored in self._state.list_objects(folder):
                     self._state.delete_object(stored.name)
             store.database.remove_record()

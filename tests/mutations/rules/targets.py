@@ -97,6 +97,17 @@ MUTATIONS = (
     Mutation("a pass with the image before leaves a forecast to the new one", "targets/gcp/target.py",
              "            self._loop_job.confirm_own_image(forecast)\n", "",
              HAND_OVER + "::test_a_pass_with_the_image_before_leaves_a_forecast_to_the_new_one"),
+    Mutation("what a killed job had made is taken under its own key alone", "targets/gcp/jobs/kept_objects.py",
+             'bucket, parent, f"{parent}{key}/"\n', "bucket, parent, parent\n",
+             "tests/gcp/test_kept_objects.py::"
+             "test_another_key_begins_anew_and_other_forecasts_and_steps_are_left_alone"),
+    Mutation("keeping what was made fails no job", "targets/gcp/jobs/kept_objects.py",
+             "        except Exception as error:", "        except ZeroDivisionError as error:",
+             "tests/gcp/test_kept_objects.py::"
+             "test_a_result_that_another_run_removes_before_it_is_read_is_made_again"),
+    Mutation("an outage costs a job one wait and not one a result", "targets/gcp/jobs/kept_objects.py",
+             "        if time.monotonic() < self._paused_until:\n", "        if False:\n",
+             "tests/gcp/test_kept_objects.py::test_an_outage_costs_a_step_one_wait_and_it_keeps_again_later"),
     Mutation("work that runs is found and not started again", "targets/gcp/jobs/cloud_run.py",
              "            if running or is_done():", "            if is_done():",
              "tests/gcp/test_remote_steps.py::test_what_runs_is_found_and_not_begun_again"),

@@ -10,6 +10,7 @@ writes the forecast from the answers.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -34,6 +35,7 @@ from mlspec.targets.gcp.record.snapshots import FOLDER
 from mlspec.targets.gcp.retry import LONG
 
 RESULT = "result.json"
+_KEY = re.compile("[0-9a-f]{64}")
 _ANSWERS = "predictions"  # the output folder of a batch prediction job
 _HEAVY = ("backtest", "train")
 # The errors that a step writes as its result; any other error is a failure of the job.
@@ -65,7 +67,7 @@ class RemoteSteps:
 
     def run_step(self, step: RemoteStep) -> StepResult:
         """Return the result of a step that has run. Raises WorkUnderWay while it runs, the step's error, or TargetError."""
-        folder = f"{FOLDER}{step.forecast}/steps/{step.key}"
+        folder = f"{steps_folder(step.forecast)}{step.key}"
         machine = batch_prediction.batch_machine(step)
         if machine and not self._is_done(folder):
             return self._run_by_batch(step, folder, machine)
@@ -195,6 +197,17 @@ class RemoteSteps:
             self._state.write_object(name, json.dumps(value, sort_keys=True).encode(), NEW)
         except WriteConflict:
             return  # an earlier attempt wrote the same: the name contains its digest
+
+
+def steps_folder(forecast: str) -> str:
+    """Return the folder in the state bucket that has a folder for the result of each step, by its key."""
+    return f"{FOLDER}{forecast}/steps/"
+
+
+def find_step_key(name: str, forecast: str) -> str | None:
+    """Return the key of the step whose result belongs in a folder of the state bucket; None for any other folder."""
+    key = name.removeprefix(steps_folder(forecast))
+    return key if key != name and _KEY.fullmatch(key) else None
 
 
 def error_to_json(error: MlspecError) -> dict[str, Any]:

@@ -119,6 +119,16 @@ class Bucket:
         with suppress(NotFound, PreconditionFailed):
             self._call_service(lambda: blob.delete(**options), f"remove {self.address_of(name)}")
 
+    def delete_generation(self, stored: StoredObject) -> None:
+        """Remove one generation of an object for good: no earlier version of it is left. Does nothing if it does not exist."""
+        from google.api_core.exceptions import NotFound
+
+        blob = self._bucket.blob(stored.name, generation=stored.generation)
+        with suppress(NotFound):
+            self._call_service(
+                lambda: blob.delete(retry=None, timeout=TIMEOUT), f"remove {self.address_of(stored.name)}"
+            )
+
     def copy_object(self, source: str, destination: str) -> None:
         """Copy an object to a new name in the bucket, unless that exists. Raises NotFound if there is no source object."""
         from google.api_core.exceptions import PreconditionFailed
