@@ -121,6 +121,8 @@ def test_a_purge_that_ends_at_any_moment_is_finished_by_the_next(
     purge = [*DESTROY, "demand", "returns", "--purge", "--yes"]
     target = GcpTarget(GcpLocation("prod", standin.project, REGION), root / "copies")
     assert target.start_marks.write_mark("demand", "a-message-about-an-alert", started=True, over=NEW_MARK)
+    state = platform.storage(standin.project).bucket(platform.bucket(standin.project, "state"))
+    state.blob("forecasts/demand/unfinished/check/key/part.kept").upload_from_string("of a step that was killed")
     ends_before(monkeypatch, TerraformCli, "destroy", lambda *_words, **_more: True)
     assert front.run(purge) == 4
     ends_before(monkeypatch, Infrastructure, "destroy_resources", lambda _self, name, _found: name == "_project")
