@@ -27,4 +27,8 @@ MUTATIONS = (
     Mutation("a rollback that fails when no page waits any more is recorded", "cli/action_process.py",
              "            _record_failure(words, str(problem))\n", "            pass\n",
              "tests/web/test_rollback_page.py::test_a_rollback_that_fails_after_it_was_accepted_is_on_the_page_of_its_forecast"),
+    Mutation("a container with other libraries takes over nothing", "cli/far_step.py",
+             "digest([key, CODE_VERSION, __version__, model_libraries()])", "key",
+             "tests/gcp/test_step_in_container.py::"
+             "test_what_is_kept_is_of_a_step_that_the_loop_started_and_of_the_container_s_own_libraries"),
 )  # fmt: skip
