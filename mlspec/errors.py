@@ -105,6 +105,10 @@ class StateUnreachable(StateError):
     """The recorded state cannot be used at this moment: its server restarts, or another program has locked it. Try again later."""
 
 
+class BrokenTarget(StateError):
+    """The code of a package's target raised, or returned what it may not: correct the package."""
+
+
 class StalePlan(MlspecError):
     """A saved plan no longer matches what apply would do: plan again."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mlspec.engine.target_kinds import find_target
+from mlspec.engine.target_kinds import TARGET_KINDS, find_target, load_package_target
 from mlspec.errors import SpecError
 from mlspec.models.package_metrics import offered_names
+from mlspec.models.package_targets import offered_types
 from mlspec.plan.extras import needed_extras
 from mlspec.spec import LoadedSpecs
 from mlspec.spec.duration import format_duration
@@ -24,7 +25,7 @@ def run_checks(loaded: LoadedSpecs, root: Path, target: str, environment: Mappin
     yield machine.check_python()
     for name in needed_extras([spec.forecast for spec in loaded.specs], kind.extras(settings)):
         yield machine.check_extra(name)
-    folder = kind.folder(settings, root)
+    folder = kind.folder(target, settings, root)
     yield machine.check_folder(folder)
     yield machine.check_privacy(folder)
     yield machine.check_disk(folder)
@@ -33,6 +34,7 @@ def run_checks(loaded: LoadedSpecs, root: Path, target: str, environment: Mappin
     yield _check_specs(loaded)
     yield _check_retention(loaded)
     yield from _check_metrics()
+    yield from _check_target_packages()
     yield from kind.check(target, settings, root, loaded.specs, environment)
 
 
@@ -56,6 +58,21 @@ def _check_metrics() -> Iterator[Finding]:
             yield Finding("project", f"metric {name}", "ok", f"of the package {find_metric(name).package}")
         except SpecError as error:
             yield Finding("project", f"metric {name}", "missing", error.message, error.hint or "")
+
+
+def _check_target_packages() -> Iterator[Finding]:
+    """Yield a finding for each type of target that an installed package brings: whether mlspec.yaml can name it."""
+    for name in offered_types():
+        if name in TARGET_KINDS:
+            message = f"a package brings targets of the type '{name}', and mlspec has a type of this name itself"
+            mend = "give the entry point of the package another name"
+            yield Finding("project", f"target type {name}", "missing", message, mend)
+            continue
+        try:
+            package = load_package_target(name).entry.package
+            yield Finding("project", f"target type {name}", "ok", f"of the package {package}")
+        except SpecError as error:
+            yield Finding("project", f"target type {name}", "missing", error.message, error.hint or "")
 
 
 def _check_retention(loaded: LoadedSpecs) -> Finding:

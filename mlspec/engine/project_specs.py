@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlspec.engine.model_faults import with_model_faults
+from mlspec.engine.target_faults import with_target_faults
 from mlspec.errors import SpecError
 from mlspec.spec import LoadedSpecs, read_specs
 from mlspec.spec.faults import count_faults
@@ -26,7 +27,8 @@ def resolve_path(path: Path, root: Path) -> Path:
 
 def read_project_specs(paths: Sequence[Path], root: Path, target: str) -> LoadedSpecs:
     """Read specs. A path that is not found from the working directory is searched at the project's root."""
-    return with_model_faults(read_specs([resolve_path(path, root) for path in paths], root, target), root)
+    loaded = read_specs([resolve_path(path, root) for path in paths], root, target)
+    return with_target_faults(with_model_faults(loaded, root), root, target)
 
 
 def invalid_specs_error(loaded: LoadedSpecs, details: str = "", hint: str = "") -> SpecError:

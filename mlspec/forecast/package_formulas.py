@@ -11,7 +11,8 @@ import numpy as np
 
 from mlspec.errors import BrokenMetric
 from mlspec.models.metric import ScoredForecasts
-from mlspec.models.package_metrics import LoadedMetric, describe_failure, load_metric
+from mlspec.models.package_failure import describe_failure
+from mlspec.models.package_metrics import LoadedMetric, load_metric
 from mlspec.spec.metrics import METRICS
 
 _CORRECT = "correct the package, or name another metric in the spec"

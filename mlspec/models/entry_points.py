@@ -48,6 +48,13 @@ def find_entry(group: str, name: str, hint: str) -> PackageEntry:
     return found[0]
 
 
+def import_object(entry: PackageEntry) -> object:
+    """Import the package of an entry point, and return what it names. Raises whatever the package raises."""
+    from importlib.metadata import EntryPoint
+
+    return EntryPoint(entry.name, entry.import_name, "").load()
+
+
 def _folder_states(folders: Iterable[str]) -> Iterable[tuple[str, int]]:
     """Yield each folder that may have packages, with the moment when something was put into it or taken out last."""
     for folder in folders:

@@ -11,13 +11,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from types import TracebackType
 from typing import Any, TypeGuard
 
 from mlspec.errors import SpecError
 from mlspec.models.code import ModelCode
-from mlspec.models.entry_points import PackageEntry, find_entries, find_entry
+from mlspec.models.entry_points import PackageEntry, find_entries, find_entry, import_object
 from mlspec.models.metric import AccuracyMetric
+from mlspec.models.package_failure import describe_failure
 
 GROUP = "mlspec.metrics"
 NAME_FORM = "up to 40 lower-case letters, digits and underscores, a letter first"
@@ -82,11 +82,9 @@ def _find_metric_entry(name: str) -> PackageEntry:
 
 @lru_cache(maxsize=64)
 def _load_entry(entry: PackageEntry) -> LoadedMetric:
-    from importlib.metadata import EntryPoint
-
     what = f"metric '{entry.name}' of {entry.package}"
     try:
-        metric = EntryPoint(entry.name, entry.import_name, GROUP).load()
+        metric = import_object(entry)
     except (Exception, SystemExit) as error:
         raise SpecError(f"{what}: {describe_failure(error, entry.import_name)}", hint=_CORRECT) from error
     if not isinstance(metric, AccuracyMetric):
@@ -99,33 +97,6 @@ def _load_entry(entry: PackageEntry) -> LoadedMetric:
     if problem:
         raise SpecError(f"{what}: {entry.import_name}: {problem}", hint=_CORRECT)
     return LoadedMetric(entry, metric)
-
-
-def describe_failure(error: BaseException, import_name: str) -> str:
-    """Return an error as FILE:LINE: TYPE: MESSAGE, with the innermost line that is in the package's own code."""
-    top = import_name.partition(":")[0].partition(".")[0]
-    place = _place_in_package(error.__traceback__, top)
-    if isinstance(error, SyntaxError) and error.filename:
-        place = f"{_shorten_path(error.filename, top)}:{error.lineno}"
-    text = (str(error).splitlines() or [""])[0]
-    name = type(error).__name__
-    return ": ".join(part for part in (place, name, text) if part)
-
-
-def _place_in_package(traceback: TracebackType | None, top: str) -> str:
-    place = ""
-    while traceback is not None:
-        frame = traceback.tb_frame
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] == top:
-            place = f"{_shorten_path(frame.f_code.co_filename, top)}:{traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    return place
-
-
-def _shorten_path(path: str, top: str) -> str:
-    """Return a path from the package's own folder on: `tiny_costs/errors.py`; of a module without one its name."""
-    folders, _, inside = path.rpartition(f"/{top}/")
-    return f"{top}/{inside}" if folders else path.rpartition("/")[2]
 
 
 def _find_problem(metric: AccuracyMetric) -> str | None:

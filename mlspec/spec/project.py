@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mlspec.spec.fields import Many, Name, Network, WebAddress
 from mlspec.spec.gcp.settings import GcpTargetSettings
+from mlspec.spec.package_settings import PackageTypes
 from mlspec.spec.part import Part
 from mlspec.spec.retention import Retention
 
@@ -30,6 +31,7 @@ class LocalTargetSettings(Part):
 
 # One class a kind of target; `engine.target_kinds` says what each kind brings.
 TargetSettings = Annotated[LocalTargetSettings | GcpTargetSettings, Field(discriminator="type")]
+AnyTargetSettings = Annotated[TargetSettings, PackageTypes("local", "gcp")]
 
 
 class WebhookLimits(Part):
@@ -62,7 +64,10 @@ class Project(Part):
         "forecast there; it has no link, if left out.",
         examples=["https://forecasts.example.com"],
     )
-    targets: dict[Name, TargetSettings] = Field(default={}, description="Where forecasts run; `local` needs no entry.")
+    targets: dict[Name, AnyTargetSettings] = Field(
+        default={},
+        description="Where forecasts run; `local` needs no entry. Packages may bring other types (docs/own-target.md).",
+    )
     retention: Retention | None = Field(
         default=None,
         description="What the loop and `mlspec prune` remove from the record; nothing is removed, if left out.",

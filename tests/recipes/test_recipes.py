@@ -93,7 +93,7 @@ def open_drive(name, settings, root):
     return LocalTarget(Path(settings.mount), name=name, protect=settings.protect)
 
 
-def working_folder(settings, root):
+def working_folder(name, settings, root):
     """Return the folder that is written to."""
     return Path(settings.mount)
 

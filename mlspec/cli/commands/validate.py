@@ -11,6 +11,7 @@ from mlspec.cli.escape import printable
 from mlspec.cli.faults import as_github, as_json, as_sarif, as_text
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, load_specs
+from mlspec.engine.target_faults import with_all_target_faults
 from mlspec.errors import Exit
 from mlspec.spec.faults import count_faults, limit_faults
 
@@ -26,7 +27,7 @@ def command(paths: tuple[Path, ...], target: str, output: str, data: bool) -> in
     PATH is a spec file or a folder of them; specs/, if left out. Nothing is changed, and no data is read unless --data is
     given.
     """
-    loaded = load_specs(paths, target)
+    loaded = with_all_target_faults(load_specs(paths, target), find_root())
     faults = loaded.faults
     if data and not faults:
         from mlspec.cli.data_faults import data_faults

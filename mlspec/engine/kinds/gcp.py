@@ -36,14 +36,14 @@ def open_gcp(name: str, settings: GcpTargetSettings, root: Path) -> GcpTarget:
     """Return the target, without any request to it."""
     from mlspec.targets.gcp.target import GcpTarget
 
-    return GcpTarget(location(name, settings), working_folder(settings, root), protect=settings.protect)
+    return GcpTarget(location(name, settings), working_folder(name, settings, root), protect=settings.protect)
 
 
 def open_serving_view(name: str, settings: GcpTargetSettings, root: Path, forecasts: Sequence[str]) -> ServingView:
     """Return the target as a server of these forecasts can read it: Vertex AI starts it with an account for these only."""
     from mlspec.targets.gcp.serving_view import ServingView
 
-    return ServingView(location(name, settings), working_folder(settings, root), forecasts)
+    return ServingView(location(name, settings), working_folder(name, settings, root), forecasts)
 
 
 def open_pinned_view(
@@ -53,12 +53,12 @@ def open_pinned_view(
     from mlspec.targets.gcp.clients import Clients
     from mlspec.targets.gcp.pinned_view import open_pinned_view
 
-    folder = working_folder(settings, root) / "served" / forecast / version
+    folder = working_folder(name, settings, root) / "served" / forecast / version
     record = open_serving_view(name, settings, root, [forecast])
     return open_pinned_view(Clients(settings.project, settings.region), artifact, folder, record, version=version)
 
 
-def working_folder(settings: GcpTargetSettings, _root: Path) -> Path:
+def working_folder(_name: str, settings: GcpTargetSettings, _root: Path) -> Path:
     """Return the folder on this machine for copies of files."""
     return cache_folder() / settings.project
 

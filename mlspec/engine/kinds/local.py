@@ -28,7 +28,7 @@ def open_local(name: str, settings: LocalTargetSettings, root: Path) -> LocalTar
     return LocalTarget(folder, name=name, protect=settings.protect, store=shared_store(settings.state, folder))
 
 
-def working_folder(settings: LocalTargetSettings, root: Path) -> Path:
+def working_folder(_name: str, settings: LocalTargetSettings, root: Path) -> Path:
     """Return the folder on this machine that is written to."""
     return root / settings.path
 
@@ -56,5 +56,5 @@ def check_local(
     except MlspecError as error:
         yield Finding("target", "state", "missing", error.message, error.hint or "")
     else:
-        size = folder_size(working_folder(settings, root)) / 1e6
+        size = folder_size(working_folder(name, settings, root)) / 1e6
         yield Finding("target", "state", "ok", f"{count} forecasts on record, {size:.1f} MB in {settings.path}")

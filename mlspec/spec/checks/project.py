@@ -1,4 +1,4 @@
-"""Checks of mlspec.yaml: targets keep apart what they made, networks are networks, and nothing in use is removed."""
+"""Checks of mlspec.yaml: targets keep apart what they made and hold no secret, networks are networks, nothing in use is removed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mlspec.spec.checks.addresses import folder_problem
 from mlspec.spec.checks.database import database_problem
 from mlspec.spec.duration import format_duration
 from mlspec.spec.faults import Path, Problem
+from mlspec.spec.package_settings import UncheckedSettings, package_folder, secret_problems
 from mlspec.spec.project import LocalTargetSettings, Project
 
 _DEFAULT = LocalTargetSettings(type="local").path
@@ -20,8 +21,10 @@ _SHORTEST = timedelta(days=7)
 
 def check_targets(project: Project) -> Iterator[Problem]:
     """Each local target has its own folder in the project and its own database, whose URL holds no password; `local` is a local
-    target."""
+    target. The settings of a target of a package hold no secret."""
     owners: dict[str, str] = {} if "local" in project.targets else {normpath(_DEFAULT): "local"}
+    of_packages = [name for name, target in project.targets.items() if isinstance(target, UncheckedSettings)]
+    owners |= {package_folder(name): name for name in of_packages}
     keepers: dict[str | None, str] = {}
     for name, target in project.targets.items():
         path: Path = ("targets", name)
@@ -29,6 +32,8 @@ def check_targets(project: Project) -> Iterator[Problem]:
             if name == "local":
                 message = "'local' is the target on this machine, which commands use if no other is named"
                 yield Problem((*path, "type"), "target", message, "give this target another name")
+            if isinstance(target, UncheckedSettings):
+                yield from secret_problems(target.values, path)
             continue
         problem = folder_problem(target.path)
         owner = owners.setdefault(normpath(target.path), name)
