@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from mlspec.engine.target_kinds import find_setting_problems
 from mlspec.errors import MlspecError
-from mlspec.spec import Fault, LoadedSpecs, Problem
+from mlspec.spec import LoadedSpecs, Problem
 from mlspec.spec.document import open_document
-from mlspec.spec.faults import limit_faults
+from mlspec.spec.faults import fault_order, limit_faults
 from mlspec.spec.load import PROJECT_FILE
 from mlspec.spec.package_settings import UncheckedSettings
 from mlspec.spec.resolve import project_faults
@@ -37,16 +36,14 @@ def _with_faults_of(loaded: LoadedSpecs, root: Path, names: Iterable[str]) -> Lo
     if not problems:
         return loaded
     faults = {*loaded.faults, *project_faults(open_document(root / PROJECT_FILE, PROJECT_FILE), problems)}
-    return replace(loaded, faults=limit_faults(sorted(faults, key=_fault_order)))
+    return replace(loaded, faults=limit_faults(sorted(faults, key=fault_order)))
 
 
 def _find_problems(name: str, settings: UncheckedSettings) -> Iterator[Problem]:
+    from mlspec.engine.target_kinds import find_setting_problems  # the parts of all kinds
+
     try:
         for problem in find_setting_problems(settings):
             yield replace(problem, path=("targets", name, *problem.path))
     except MlspecError as error:
         yield Problem(("targets", name, "type"), "target-package", error.message, error.hint)
-
-
-def _fault_order(fault: Fault) -> tuple[str, int, int, str]:
-    return fault.file, fault.line, fault.column, fault.message

@@ -45,11 +45,10 @@ class InfrastructureKind(Generic[Settings]):
 class TargetKind(Generic[Settings]):
     """One kind of target. `settings` is its model in mlspec.yaml; the functions take the target's name and its settings.
 
-    `folder` is where it writes on this machine, by the target's name. `infrastructure` is None if nothing has to be made first, `serving_view` is
-    None if a server may read the whole target, `pinned_view` if no platform starts a server for one version. `costs` takes the
-    specs of a plan, the names that it trains, and how many series each forecast has, where data was checked. `check` yields the
-    findings of `mlspec doctor` on the target itself; it takes the
-    environment variables.
+    `folder` is where it writes on this machine, by the target's name. `infrastructure` is None if nothing has to be made first,
+    `serving_view` is None if a server may read the whole target, `pinned_view` if no platform starts a server for one version.
+    `costs` takes the specs of a plan, the names that it trains, and how many series each forecast has, where data was checked.
+    `check` yields the findings of `mlspec doctor` on the target itself; it takes the environment variables.
     """
 
     settings: type[Settings]
@@ -118,7 +117,9 @@ def find_target(project: Project | None, name: str) -> ConfiguredTarget:
     if name not in targets:
         raise UsageError(f"there is no target '{name}'", hint=did_you_mean(name, list(targets)))
     settings = targets[name]
-    return ConfiguredTarget(name, _check_settings(name, settings) if isinstance(settings, UncheckedSettings) else settings)
+    return ConfiguredTarget(
+        name, _check_settings(name, settings) if isinstance(settings, UncheckedSettings) else settings
+    )
 
 
 def load_package_target(type_name: str) -> LoadedTarget:

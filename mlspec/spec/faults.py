@@ -54,6 +54,11 @@ class Fault:
     warning: bool = False
 
 
+def fault_order(fault: Fault) -> tuple[str, int, int, str]:
+    """Return the key by which faults are sorted: file, line, column, message."""
+    return fault.file, fault.line, fault.column, fault.message
+
+
 def limit_faults(faults: Sequence[Fault]) -> tuple[Fault, ...]:
     """Return the first faults of each file. One fault in place of the rest says how many are not shown. `faults` are by file."""
     shown: list[Fault] = []

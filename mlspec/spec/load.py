@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlspec.spec.collisions import find_collisions
 from mlspec.spec.document import Document, open_document
-from mlspec.spec.faults import Fault, Problem, did_you_mean, limit_faults, nearest_word
+from mlspec.spec.faults import Fault, Problem, did_you_mean, fault_order, limit_faults, nearest_word
 from mlspec.spec.project import Project
 from mlspec.spec.resolve import ResolvedSpec, overlay_faults, project_of, resolve_spec
 
@@ -57,7 +57,7 @@ def read_specs(paths: Sequence[Path], root: Path, target: str) -> LoadedSpecs:
     return LoadedSpecs(
         specs,
         project,
-        limit_faults(sorted(set(faults), key=_fault_order)),
+        limit_faults(sorted(set(faults), key=fault_order)),
         len(files),
         tuple(_display_name(file) for file in files),
     )
@@ -67,10 +67,6 @@ def _declared_targets(document: Document | None) -> Collection[str]:
     """Return the targets of a project file that is not valid, so that the specs that use them get no further fault."""
     targets = document.value.get("targets") if document else None
     return targets if isinstance(targets, dict) else ()
-
-
-def _fault_order(fault: Fault) -> tuple[str, int, int, str]:
-    return fault.file, fault.line, fault.column, fault.message
 
 
 def _resolve_document(

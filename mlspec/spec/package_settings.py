@@ -73,19 +73,21 @@ def package_folder(target: str) -> str:
 
 
 # Keys whose value would be a secret. `password_secret` is not among them: its value is a secret's name.
-_SECRET_KEY = (
+_KEYED = (
     r"(?:[A-Za-z0-9_-]*[_-])?(?:password|passwd|passphrase|pwd|token|credentials?|connection[_-]?string"
     r"|(?:api|access|account|private|secret|shared|signing)[_-]?key)"
 )
-_IS_SECRET_KEY = re.compile(_SECRET_KEY, re.IGNORECASE)
-_KEYED_VALUE = re.compile(rf"(?<![A-Za-z0-9_-])({_SECRET_KEY})([\"']?\s*:\s*)(?:\"[^\"]*\"?|'[^']*'?|[^\s,}}]+)", re.IGNORECASE)
+_IS_KEYED = re.compile(_KEYED, re.IGNORECASE)
+_KEY_AND_VALUE = re.compile(
+    rf"(?<![A-Za-z0-9_-])({_KEYED})([\"']?\s*:\s*)(?:\"[^\"]*\"?|'[^']*'?|[^\s,}}]+)", re.IGNORECASE
+)
 
 
 def secret_problems(value: Any, path: Path) -> Iterator[Problem]:
     """Yield a problem for each text of unchecked settings that is a secret, by its form or by the name of its key."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if inner not in (None, "") and _IS_SECRET_KEY.fullmatch(str(key)):
+            if inner not in (None, "") and _IS_KEYED.fullmatch(str(key)):
                 message = f"the value of '{key}' would be a secret, which must not be written in a file"
                 hint = f"name the secret, if the package's settings have a key for that: {key}_secret: NAME"
                 yield Problem((*path, key), "secret", message, hint, on_key=True)
@@ -101,4 +103,4 @@ def secret_problems(value: Any, path: Path) -> Iterator[Problem]:
 
 def redact_keyed_values(line: str) -> str:
     """Return a line of mlspec.yaml without the values of keys that name a secret: a fault shows its line."""
-    return _KEYED_VALUE.sub(rf"\1\2{REDACTED}", line)
+    return _KEY_AND_VALUE.sub(rf"\1\2{REDACTED}", line)

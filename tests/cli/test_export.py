@@ -13,9 +13,9 @@ from mlspec.errors import TargetError
 from mlspec.plan.exported_runs import exported_runs
 from mlspec.state.exported_run import ExportedRun
 from mlspec.state.observed import Observed
+from mlspec.targets.contract.nouns import version
 from mlspec.targets.mlflow_tracking import ExportCounts, MlflowTracking
 from tests.cli.test_session import Mlspec, applied, mlspec
-from tests.targets.nouns import version
 
 __all__ = ["applied", "mlspec"]  # fixtures
 

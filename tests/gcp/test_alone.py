@@ -10,11 +10,11 @@ import pytest
 
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.location import GcpLocation
+from mlspec.targets.contract.nouns import write
 from mlspec.targets.gcp.data.sources import Sources
 from mlspec.targets.gcp.target import GcpTarget
 from tests.gcp import platform
 from tests.gcp.acme import IMAGE, Acme
-from tests.targets.nouns import write
 
 ONCE = ("reconcile", "--once")
 

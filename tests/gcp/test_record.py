@@ -18,24 +18,22 @@ from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.resource import Resource
 from mlspec.state.retention import Pruning
-from mlspec.targets.gcp.record import lease
-from mlspec.targets.gcp.target import GcpTarget, sample_forecasts
-from tests.gcp.standin.harness import ROOT, Running
-from tests.targets.contract.record import panel  # noqa: F401  (the contract's tests are collected here, with the target below)
-from tests.targets.contract.test_files import (  # noqa: F401
+from mlspec.targets.contract.files import (  # noqa: F401
     test_a_file_reads_back_byte_by_byte,
     test_a_step_is_found_by_its_key_and_its_file_is_kept_once,
 )
-from tests.targets.contract.test_locks import (  # noqa: F401
+from mlspec.targets.contract.fixtures import panel  # noqa: F401  (the contract's tests are collected here, with the target below)
+from mlspec.targets.contract.locks import (  # noqa: F401
     test_a_lock_is_held_alone_names_its_holder_and_is_free_again_at_once,
     test_what_was_written_under_a_lock_is_seen_by_all_before_it_is_free,
 )
-from tests.targets.contract.test_outbox import (  # noqa: F401
+from mlspec.targets.contract.nouns import T, event, write
+from mlspec.targets.contract.outbox import (  # noqa: F401
     test_a_notice_stands_in_the_outbox_once_until_it_was_taken,
     test_an_attempt_that_only_a_clock_that_was_ahead_can_have_planned_is_due,
     test_the_longest_overdue_is_due_first,
 )
-from tests.targets.contract.test_removal import (  # noqa: F401
+from mlspec.targets.contract.removal import (  # noqa: F401
     test_a_clock_that_was_ahead_keeps_no_file_for_ever,
     test_a_file_goes_a_day_after_nothing_needs_it,
     test_a_file_that_another_forecast_names_or_has_just_let_go_stays,
@@ -49,7 +47,7 @@ from tests.targets.contract.test_removal import (  # noqa: F401
     test_events_the_journal_and_delivered_notices_go_by_age,
     test_the_record_of_a_version_stays_without_its_files,
 )
-from tests.targets.contract.test_settlements import (  # noqa: F401
+from mlspec.targets.contract.settlements import (  # noqa: F401
     test_a_later_settlement_replaces_what_moves_and_forgets_what_is_no_more,
     test_a_settlement_is_whole_or_not_at_all,
     test_a_version_is_recorded_once_however_often_it_is_settled,
@@ -57,7 +55,9 @@ from tests.targets.contract.test_settlements import (  # noqa: F401
     test_since_moves_when_the_status_does_and_never_ahead_of_a_clock_that_is_right_again,
     test_what_was_settled_reads_back,
 )
-from tests.targets.nouns import T, event, write
+from mlspec.targets.gcp.record import lease
+from mlspec.targets.gcp.target import GcpTarget, sample_forecasts
+from tests.gcp.standin.harness import ROOT, Running
 
 REGION = "europe-west1"
 

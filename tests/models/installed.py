@@ -24,9 +24,9 @@ def _point_lines(named: Mapping[str, str]) -> str:
     return "".join(f"{name} = {value}\n" for name, value in named.items())
 
 
-def install_package(site: Path, folder: str) -> Path:
-    """Install a package of `tests/models/packages`, with one module of the folder's name, into a folder of packages."""
-    project = tomllib.loads((PACKAGES / folder / "pyproject.toml").read_text())["project"]
+def install_package(site: Path, folder: str, packages: Path = PACKAGES) -> Path:
+    """Install a package, with one module of its folder's name, into a folder of packages. `packages` has the package's folder."""
+    project = tomllib.loads((packages / folder / "pyproject.toml").read_text())["project"]
     site.mkdir(parents=True, exist_ok=True)
-    shutil.copy(PACKAGES / folder / f"{folder}.py", site)
+    shutil.copy(packages / folder / f"{folder}.py", site)
     return write_dist_info(site, project["name"], project["version"], project["entry-points"])

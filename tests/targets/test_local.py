@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from mlspec.errors import DataError, StateError, StateUnreachable
 from mlspec.spec.forecast import Forecast
+from mlspec.targets.contract.nouns import T, write
 from mlspec.targets.local import database, durable
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.local.text_digest import text_digests
 from tests.examples import forecast_spec
-from tests.targets.nouns import T, write
 
 
 @pytest.fixture

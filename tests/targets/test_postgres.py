@@ -21,6 +21,7 @@ from mlspec.installation import install_command
 from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.resource import Resource
 from mlspec.state.step import StepRequest
+from mlspec.targets.contract.nouns import T, write
 from mlspec.targets.local.artifacts import FolderFiles
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.postgres import connection, durable, files
@@ -32,7 +33,6 @@ from tests.engine.steps import Steps, engine, spec
 from tests.forked import exit_code_of, in_child, in_children, start_child
 from tests.postgres import Server
 from tests.stores import Home, behind, target_at, url_of
-from tests.targets.nouns import T, write
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -1,6 +1,6 @@
-"""What a database of a package's own needs of mlspec: the record's tables and their schema versions, connections, and waiting for locks.
+"""What a database of a package's own needs of mlspec: the record's tables and schema versions, connections, waiting for locks.
 
-`TABLES` and `LOOP` are the SQL of an empty record, in SQLite's dialect. Another database translates them, and adds triggers that
+`TABLES` and `LOOP` are the SQL of an empty record, in SQLite's dialect. Another database translates them. It adds triggers that
 refuse to update the tables of `RECORDS`, and to delete their rows unless `purging` in `meta` names the row's forecast.
 """
 

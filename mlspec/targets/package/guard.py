@@ -145,7 +145,11 @@ def _require(loaded: LoadedTarget, method: str, value: Entered, kind: Any, expec
 
 @contextmanager
 def _enter(
-    loaded: LoadedTarget, method: str, open_block: Callable[[], AbstractContextManager[Entered]], *, own_block: bool = False
+    loaded: LoadedTarget,
+    method: str,
+    open_block: Callable[[], AbstractContextManager[Entered]],
+    *,
+    own_block: bool = False,
 ) -> Iterator[Entered]:
     """Enter and leave a context manager of a package.
 

@@ -59,8 +59,8 @@ class LoadedTarget:
 def load_target(type_name: str, built_in: Collection[str]) -> LoadedTarget:
     """Return the kind of target that a package brings. Imports the package.
 
-    Raises SpecError if no package has it, if `built_in` has a type of the same name as one of the package's, if the package cannot be
-    imported, or if what it brings is no kind of target.
+    Raises SpecError if no package has it, if one of its types has the name of one in `built_in`, if the package cannot be imported,
+    or if what it brings is no kind of target.
     """
     return _load_entry(find_type(type_name, built_in))
 
@@ -74,7 +74,9 @@ def _load_entry(entry: PackageEntry) -> LoadedTarget:
         raise SpecError(f"{what}: {_describe_error(error, entry)}", hint=_CORRECT) from error
     if not isinstance(target, PackageTarget):
         found = type(target).__name__
-        message = f"{what}: {entry.import_name} is of the type {found}, and has to be a mlspec.targets.package.PackageTarget"
+        message = (
+            f"{what}: {entry.import_name} is of the type {found}, and has to be a mlspec.targets.package.PackageTarget"
+        )
         raise SpecError(message, hint=_CORRECT)
     if problem := _find_problem(target):
         raise SpecError(f"{what}: {entry.import_name}: {problem}", hint=_CORRECT)

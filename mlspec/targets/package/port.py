@@ -19,8 +19,8 @@ Settings = TypeVar("Settings", bound=PackageSettings)
 class TargetPlace:
     """One target, as mlspec.yaml names it, and its places on this machine.
 
-    `name` is the target's name, `root` the project's folder. `folder` is the target's own folder in it, for copies of files. Nothing
-    creates it before the first write, and what is in it may be removed at any time, but for secrets.
+    `name` is the target's name, `root` the project's folder. `folder` is the target's own folder in it, for copies of files: it may
+    not be there yet, and a person may remove it at any time.
     """
 
     name: str
@@ -28,9 +28,10 @@ class TargetPlace:
     folder: Path
 
     def read_secret(self, name: str) -> str:
-        """Return the value of a secret that the settings name: from MLSPEC_SECRET_NAME, else from the file `secrets/NAME` in `folder`.
+        """Return the value of a secret that the settings name. Raises StateError if it is not there.
 
-        From then on the value is in no log line, and in no message of an error. Raises StateError if there is no such secret.
+        It is in the environment variable MLSPEC_SECRET_NAME, else in the file `secrets/NAME` in `folder`. From then on no log line
+        and no message of an error has the value.
         """
         return secret_value(self.folder, name)
 
@@ -39,10 +40,10 @@ class TargetPlace:
 class PackageTarget(Generic[Settings]):
     """One kind of target.
 
-    `settings` is the class of its settings in mlspec.yaml. `open_store` returns where a target keeps its record; it makes no request
-    yet, as commands open a target that they do not use. It is called again in other processes.
+    `settings` is the class of its settings in mlspec.yaml. `open_store` returns where a target keeps its record. It makes no
+    request: the first one is made when the record is read.
 
-    `check` yields what `mlspec doctor` finds on a target, beside whether its record can be read; the `area` of a finding is `target`.
+    `check` yields what `mlspec doctor` finds on a target, beside whether its record can be read; the area of a finding is `target`.
     `cost` is a sentence for plans that train, such as what a training costs there.
     """
 

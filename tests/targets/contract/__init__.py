@@ -1,1 +1,1 @@
-"""What the port promises of the record (`targets/base.py`), kept by every store: a folder, and a team's database."""
+"""What `targets.contract` asks of every store, asked of the stores that mlspec brings itself."""
