@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", (TESTS / "README.md").read_text())))
 
 
@@ -19,4 +20,5 @@ def test_every_promise_names_a_test() -> None:
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
 def test_a_test_that_a_promise_names_is_there(file: str, name: str) -> None:
-    assert re.search(rf"^(def|class) {name}\b", (TESTS / file).read_text(), re.MULTILINE)
+    path = (ROOT if file.startswith("mlspec/") else TESTS) / file  # the contract of a store ships
+    assert re.search(rf"^(def|class) {name}\b", path.read_text(), re.MULTILINE)

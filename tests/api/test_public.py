@@ -18,15 +18,15 @@ def described() -> str:
     lines = [f"mlspec.open{inspect.signature(mlspec.open)}"]
     for name in api.__all__:
         value = getattr(api, name)
-        lines += [f"mlspec.api.{name}{_bases(value)}", *(f"    {line}" for line in _members(value))]
+        lines += [f"mlspec.api.{name}{bases_of(value)}", *(f"    {line}" for line in members_of(value))]
     return "\n".join(lines) + "\n"
 
 
-def _bases(value: type) -> str:
+def bases_of(value: type) -> str:
     return f"({', '.join(base.__name__ for base in value.__bases__)})" if issubclass(value, Exception) else ""
 
 
-def _members(value: type) -> list[str]:
+def members_of(value: type) -> list[str]:
     if issubclass(value, Exception):
         return []
     fields = {field.name: field.type for field in dataclasses.fields(value)} if dataclasses.is_dataclass(value) else {}

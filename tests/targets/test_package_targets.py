@@ -443,6 +443,15 @@ def test_a_statement_that_fails_is_the_package_s_and_an_error_in_a_lock_is_not(s
     assert not isinstance(caught.value, BrokenTarget)
 
 
+def test_no_package_hides_an_error_of_the_work_inside_its_lock(site: Path, root: Path) -> None:
+    name_target(root, "{type: acme}")
+    bring(
+        site, "from contextlib import suppress\n" + replaced("locks", "lock_forecast", "return suppress(BaseException)")
+    )
+    with pytest.raises(KeyboardInterrupt), open_prod(root).lock_forecast("demand", "apply", T, 0.0):
+        raise KeyboardInterrupt
+
+
 def test_what_is_no_store_is_refused_with_what_lacks(site: Path, root: Path) -> None:
     name_target(root, "{type: acme}")
     bring(

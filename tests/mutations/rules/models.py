@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.mutations.mutation import Mutation
-from tests.mutations.named_tests import BROKEN_MODEL, OWN_CODE, OWN_METRIC
+from tests.mutations.named_tests import BROKEN_MODEL, OWN_CODE, OWN_METRIC, OWN_TARGET
 
 MUTATIONS = (
     Mutation("the code of a model leads out of the project by no link", "models/code.py",
@@ -23,4 +23,7 @@ MUTATIONS = (
     Mutation("a package whose metric clashes with one of mlspec's own is refused", "models/package_metrics.py",
              "    if clashes:\n", "    if False:\n",
              OWN_METRIC + "::test_names_that_clash_or_have_another_form_are_refused_and_doctor_says_so"),
+    Mutation("a package whose type of target clashes with one of mlspec's own is refused", "models/package_targets.py",
+             "for name in own if name in built_in)", "for name in own if False)",
+             OWN_TARGET + "::test_names_that_clash_or_have_another_form_are_refused_and_doctor_says_so"),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.mutations.mutation import Mutation
-from tests.mutations.named_tests import DIGEST, UPGRADE
+from tests.mutations.named_tests import DIGEST, OWN_TARGET, UPGRADE
 
 MUTATIONS = (
     Mutation("a key that is new in the language changes no digest while it has its default", "spec/digest.py",
@@ -19,6 +19,12 @@ MUTATIONS = (
              "tests/cli/test_validate.py::test_a_file_with_thousands_of_errors_shows_the_first_and_says_how_many_more"),
     Mutation("a database on another machine is asked for TLS", "spec/checks/database.py",
              'words.get("sslmode") not in ENCRYPTING', "False", "tests/spec/test_project.py"),
+    Mutation("settings of a package hold no value of a key that names a secret", "spec/package_settings.py",
+             'if inner not in (None, "") and _IS_KEYED.fullmatch(str(key)):', "if False:",
+             OWN_TARGET + "::test_a_secret_in_the_settings_of_a_package_is_refused_by_every_command_and_not_shown"),
+    Mutation("no line that a fault shows has the value of a key that names a secret", "spec/resolve.py",
+             "text=redact_keyed_values(fault.text)", "text=fault.text",
+             OWN_TARGET + "::test_a_secret_in_the_settings_of_a_package_is_refused_by_every_command_and_not_shown"),
     Mutation("a private endpoint has no alert on its requests", "spec/checks/deployment.py",
              'if metric_kind(alert.metric) == "serving":', "if False:", "tests/spec/test_checks.py"),
     Mutation("auto leaves out what takes too long at a size", "spec/candidate_costs.py",

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from tests.mutations.mutation import Mutation
-from tests.mutations.named_tests import CHAT, HAND_OVER, OUTBOX, PINNED, PRIVATE, PRUNING, REMOVAL, STATE, WEBHOOK
+from tests.mutations.named_tests import (
+    CHAT,
+    HAND_OVER,
+    OUTBOX,
+    OWN_TARGET,
+    PINNED,
+    PRIVATE,
+    PRUNING,
+    REMOVAL,
+    STATE,
+    WEBHOOK,
+)
 
 MUTATIONS = (
     Mutation("the same notice goes into the outbox once", "targets/record/write.py",
@@ -31,6 +42,15 @@ MUTATIONS = (
              "return tuple(run for run in self._all_runs(forecast) if run.backfill_of is None)",
              "return self._all_runs(forecast)",
              "tests/engine/test_moments.py::test_a_backfill_makes_the_forecast_of_a_moment_that_nobody_ran"),
+    # --- targets of packages ---
+    Mutation("an error of a package's code shows no secret", "targets/package/load.py",
+             "return redact_secrets(without_known_secrets(describe_failure(error, entry.import_name)))",
+             "return describe_failure(error, entry.import_name)",
+             OWN_TARGET + "::test_a_secret_that_a_package_puts_into_an_error_is_not_shown"),
+    Mutation("no package hides an error", "targets/package/guard.py",
+             "                manager.__exit__(type(error), error, error.__traceback__)\n            raise\n",
+             "                manager.__exit__(type(error), error, error.__traceback__)\n            return\n",
+             OWN_TARGET + "::test_no_package_hides_an_error_of_the_work_inside_its_lock"),
     # --- receivers, and stores that are away ---
     Mutation("a delivery has one deadline", "targets/notify/deadline.py",
              "if wait([outcome], DEADLINE).not_done:", "if wait([outcome]).not_done:",
