@@ -12,7 +12,6 @@ from mlspec.spec.document import open_document
 from mlspec.spec.faults import fault_order, limit_faults
 from mlspec.spec.load import PROJECT_FILE
 from mlspec.spec.package_settings import UncheckedSettings
-from mlspec.spec.resolve import project_faults
 
 
 def with_target_faults(loaded: LoadedSpecs, root: Path, target: str) -> LoadedSpecs:
@@ -35,7 +34,8 @@ def _with_faults_of(loaded: LoadedSpecs, root: Path, names: Iterable[str]) -> Lo
     ]
     if not problems:
         return loaded
-    faults = {*loaded.faults, *project_faults(open_document(root / PROJECT_FILE, PROJECT_FILE), problems)}
+    document = open_document(root / PROJECT_FILE, PROJECT_FILE)
+    faults = {*loaded.faults, *map(document.make_fault, problems)}
     return replace(loaded, faults=limit_faults(sorted(faults, key=fault_order)))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from mlspec.spec.decode import MAX_BYTES, Mark, Trouble, decode_text
 from mlspec.spec.faults import Fault, Path, Problem, dotted_path, has_key
 from mlspec.spec.reader import Reading, read_yaml
-from mlspec.spec.secrecy import redact_secrets
+from mlspec.spec.secrecy import redact_line, redact_secrets
 
 _LONGEST = 1000  # characters of a path, a message or a hint
 
@@ -84,7 +84,7 @@ class Document:
     def _build_fault(self, mark: Mark, *, path: str, code: str, message: str, hint: str | None) -> Fault:
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
         # A fault is printed, logged and sent to a code host, so it must not contain a secret from the file.
-        path, message, line = _shorten(redact_secrets(path)), _shorten(redact_secrets(message)), redact_secrets(line)
+        path, message, line = _shorten(redact_secrets(path)), _shorten(redact_secrets(message)), redact_line(line)
         return Fault(
             self.name, mark.line, mark.column, path, code, message, hint and _shorten(redact_secrets(hint)), line
         )

@@ -6,7 +6,6 @@ are written. `engine.target_faults` has them checked by the package for the targ
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 from mlspec.models.package_targets import offered_types
 from mlspec.spec.faults import Path, Problem, nearest_word
 from mlspec.spec.part import Part
-from mlspec.spec.secrecy import REDACTED, looks_secret
+from mlspec.spec.secrecy import is_secret_key, looks_secret
 
 
 class PackageSettings(Part):
@@ -72,22 +71,11 @@ def package_folder(target: str) -> str:
     return f".mlspec/targets/{target}"
 
 
-# Keys whose value would be a secret. `password_secret` is not among them: its value is a secret's name.
-_KEYED = (
-    r"(?:[A-Za-z0-9_-]*[_-])?(?:password|passwd|passphrase|pwd|token|credentials?|connection[_-]?string"
-    r"|(?:api|access|account|private|secret|shared|signing)[_-]?key)"
-)
-_IS_KEYED = re.compile(_KEYED, re.IGNORECASE)
-_KEY_AND_VALUE = re.compile(
-    rf"(?<![A-Za-z0-9_-])({_KEYED})([\"']?\s*:\s*)(?:\"[^\"]*\"?|'[^']*'?|[^\s,}}]+)", re.IGNORECASE
-)
-
-
 def secret_problems(value: Any, path: Path) -> Iterator[Problem]:
     """Yield a problem for each text of unchecked settings that is a secret, by its form or by the name of its key."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if inner not in (None, "") and _IS_KEYED.fullmatch(str(key)):
+            if inner not in (None, "") and is_secret_key(str(key)):
                 message = f"the value of '{key}' would be a secret, which must not be written in a file"
                 hint = f"name the secret, if the package's settings have a key for that: {key}_secret: NAME"
                 yield Problem((*path, key), "secret", message, hint, on_key=True)
@@ -99,8 +87,3 @@ def secret_problems(value: Any, path: Path) -> Iterator[Problem]:
     elif isinstance(value, str) and looks_secret(value):
         message, hint = "this looks like a secret", "keep it in a secret store, and write its name here"
         yield Problem(path, "secret", message, hint)
-
-
-def redact_keyed_values(line: str) -> str:
-    """Return a line of mlspec.yaml without the values of keys that name a secret: a fault shows its line."""
-    return _KEY_AND_VALUE.sub(rf"\1\2{REDACTED}", line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path as File
@@ -17,7 +17,6 @@ from mlspec.spec.document import Document
 from mlspec.spec.error_messages import validation_problems
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted_path
 from mlspec.spec.forecast import MAX_TARGETS, Forecast
-from mlspec.spec.package_settings import redact_keyed_values
 from mlspec.spec.project import Project
 
 # Keys that an overlay cannot change.
@@ -171,17 +170,11 @@ def project_of(document: Document) -> Project | list[Fault]:
     try:
         project = Project.model_validate(document.value)
     except ValidationError as error:
-        return project_faults(document, validation_problems(error, Project, document.value))
+        return [document.make_fault(problem) for problem in validation_problems(error, Project, document.value)]
     faults = _fixed_key_faults(document, ("defaults",), "is each spec's own")
     checks = (check_targets, check_networks, check_retention)
-    faults += project_faults(document, [problem for check in checks for problem in check(project)])
+    faults += [document.make_fault(problem) for check in checks for problem in check(project)]
     return faults or project
-
-
-def project_faults(document: Document, problems: Iterable[Problem]) -> list[Fault]:
-    """Return problems of mlspec.yaml with their positions. No line that is shown has the value of a key that names a secret."""
-    faults = map(document.make_fault, problems)
-    return [replace(fault, text=redact_keyed_values(fault.text)) for fault in faults]
 
 
 def _merge_mappings(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,15 @@ _FORMS = re.compile(
     r"|(?<=[?&]password=)[^&\s\"']+|(?<=[?&]sslpassword=)[^&\s\"']+"  # the same among its parameters
     r"|[?&][^=&\s\"']*%[^=&\s\"']*=[^&\s\"']+"  # a parameter with an encoded name, which may hide one of those above
 )
+# Keys whose value would be a secret. `password_secret` is not among them: its value is a secret's name.
+_KEYED = (
+    r"(?:[A-Za-z0-9_-]*[_-])?(?:password|passwd|passphrase|pwd|token|credentials?|connection[_-]?string"
+    r"|(?:api|access|account|private|secret|shared|signing)[_-]?key)"
+)
+_IS_KEYED = re.compile(_KEYED, re.IGNORECASE)
+_KEY_AND_VALUE = re.compile(
+    rf"(?<![A-Za-z0-9_-])({_KEYED})([\"']?\s*:\s*)(?:\"[^\"]*\"?|'[^']*'?|[^\s,}}]+)", re.IGNORECASE
+)
 _WORD = re.compile(r"[0-9A-Za-z+/_=-]{24,}")
 # Measured: of random texts (18 to 48 bytes in base64) 90 to 99 % are recognised; of 86,000 words from Python sources 6, of
 # 60,000 paths none.
@@ -52,6 +61,16 @@ def redact_secrets(text: str) -> str:
     """Return a text in which everything that looks like a secret is replaced by REDACTED."""
     text = _FORMS.sub(REDACTED, text)
     return _WORD.sub(lambda match: REDACTED if _looks_random(match[0]) else match[0], text)
+
+
+def is_secret_key(key: str) -> bool:
+    """Return whether the name of a key says that its value is a secret."""
+    return bool(_IS_KEYED.fullmatch(key))
+
+
+def redact_line(line: str) -> str:
+    """Return a line of YAML without secrets, known by their form or by the name of their key."""
+    return _KEY_AND_VALUE.sub(rf"\1\2{REDACTED}", redact_secrets(line))
 
 
 def _looks_random(word: str) -> bool:

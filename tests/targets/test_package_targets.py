@@ -20,8 +20,8 @@ from mlspec.engine.target_kinds import find_target, load_package_target
 from mlspec.errors import BrokenTarget, SpecError, StateError
 from mlspec.models.package_targets import GROUP
 from mlspec.spec import read_specs
-from mlspec.spec.package_settings import redact_keyed_values
 from mlspec.spec.schema import json_schema
+from mlspec.spec.secrecy import redact_line
 from mlspec.state.observed import Settlement
 from mlspec.state.record import FileRef
 from mlspec.targets.base import OpenedTarget
@@ -315,10 +315,9 @@ def test_a_secret_in_the_settings_of_a_package_is_refused_by_every_command_and_n
 
 def test_the_name_of_a_secret_is_no_secret() -> None:
     assert (
-        redact_keyed_values("  prod: {password_secret: team-db, tokens: 3}")
-        == "  prod: {password_secret: team-db, tokens: 3}"
+        redact_line("  prod: {password_secret: team-db, tokens: 3}") == "  prod: {password_secret: team-db, tokens: 3}"
     )
-    assert "hunter2" not in redact_keyed_values("  prod: {password : hunter2, 'api_key': 'hunter2'}")
+    assert "hunter2" not in redact_line("  prod: {password : hunter2, 'api_key': 'hunter2'}")
 
 
 def test_a_secret_that_a_package_puts_into_an_error_is_not_shown(site: Path, root: Path, mlspec: Mlspec) -> None:
