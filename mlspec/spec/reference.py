@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from mlspec.spec.checks import CHECKS
-from mlspec.spec.checks.project import check_networks, check_retention, check_targets
+from mlspec.spec.checks.project import check_networks, check_package_targets, check_retention, check_targets
 from mlspec.spec.explain import Explanation, all_paths, explain_field
 from mlspec.spec.gcp.resource_names import NAMES
 from mlspec.spec.metrics import METRICS

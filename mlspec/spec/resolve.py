@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlspec.spec.checks import STAND_INS, run_checks
-from mlspec.spec.checks.project import check_networks, check_retention, check_targets
+from mlspec.spec.checks.project import check_networks, check_package_targets, check_retention, check_targets
 from mlspec.spec.digest import resolved_json, spec_digest
 from mlspec.spec.document import Document
 from mlspec.spec.error_messages import validation_problems
@@ -172,7 +172,7 @@ def project_of(document: Document) -> Project | list[Fault]:
     except ValidationError as error:
         return [document.make_fault(problem) for problem in validation_problems(error, Project, document.value)]
     faults = _fixed_key_faults(document, ("defaults",), "is each spec's own")
-    checks = (check_targets, check_networks, check_retention)
+    checks = (check_targets, check_package_targets, check_networks, check_retention)
     faults += [document.make_fault(problem) for check in checks for problem in check(project)]
     return faults or project
 

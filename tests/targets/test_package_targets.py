@@ -283,6 +283,15 @@ def test_a_local_target_may_not_have_the_folder_of_another_one(vault: Path, root
     assert "the folder .mlspec/targets/prod belongs to target 'prod'" in mlspec("validate").out
 
 
+def test_no_two_targets_of_a_package_have_the_same_settings(vault: Path, root: Path, mlspec: Mlspec) -> None:
+    with (root / "mlspec.yaml").open("a") as file:
+        file.write(f"  other: {VAULT[:-1]}, protect: true}}\n")
+    said = mlspec("validate").out
+    assert "targets.other: these are the settings of target 'prod': each would destroy what the other made" in said
+    edit(root / "mlspec.yaml", "vault-key, protect", "other-key, protect")
+    assert mlspec("validate").code == 0
+
+
 def test_the_schema_for_editors_has_the_types_of_the_packages_that_are_here(vault: Path) -> None:
     def types() -> object:
         (target,) = json_schema("project")["properties"]["targets"]["patternProperties"].values()

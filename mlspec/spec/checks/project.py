@@ -21,7 +21,7 @@ _SHORTEST = timedelta(days=7)
 
 def check_targets(project: Project) -> Iterator[Problem]:
     """Each local target has its own folder in the project and its own database, whose URL holds no password; `local` is a local
-    target. The settings of a target of a package hold no secret."""
+    target."""
     owners: dict[str, str] = {} if "local" in project.targets else {normpath(_DEFAULT): "local"}
     of_packages = [name for name, target in project.targets.items() if isinstance(target, UncheckedSettings)]
     owners |= {package_folder(name): name for name in of_packages}
@@ -32,8 +32,6 @@ def check_targets(project: Project) -> Iterator[Problem]:
             if name == "local":
                 message = "'local' is the target on this machine, which commands use if no other is named"
                 yield Problem((*path, "type"), "target", message, "give this target another name")
-            if isinstance(target, UncheckedSettings):
-                yield from secret_problems(target.values, path)
             continue
         problem = folder_problem(target.path)
         owner = owners.setdefault(normpath(target.path), name)
@@ -50,6 +48,21 @@ def check_targets(project: Project) -> Iterator[Problem]:
         elif keeper != name:
             message = f"this database belongs to target '{keeper}': each would destroy what the other made"
             yield Problem((*path, "state"), "target", message, "name another database: one holds one state")
+
+
+def check_package_targets(project: Project) -> Iterator[Problem]:
+    """The settings of a package's target hold no secret, and no two such targets have the same settings."""
+    owners: dict[str, str] = {}
+    for name, target in project.targets.items():
+        if not isinstance(target, UncheckedSettings):
+            continue
+        path: Path = ("targets", name)
+        yield from secret_problems(target.values, path)
+        settings = repr(sorted((str(key), value) for key, value in target.values.items() if key != "protect"))
+        owner = owners.setdefault(settings, name)
+        if owner != name:
+            message = f"these are the settings of target '{owner}': each would destroy what the other made"
+            yield Problem(path, "target", message, "name another place")
 
 
 def check_networks(project: Project) -> Iterator[Problem]:

@@ -22,7 +22,11 @@ from mlspec.targets.record.schema import RECORDS
 def test_nothing_was_written_and_reading_writes_nothing(target: LocalTarget, place: StorePlace) -> None:
     assert (target.serial, target.lineage, target.forecast_names()) == (0, "", ())
     assert target.observe_forecast("demand").resources == {}
-    assert target.load_request_counts("demand", T) == target.load_due_notices(T) == target.load_events("demand") == ()
+    assert (target.load_request_counts("demand", T), target.load_due_notices(T), target.load_events("demand")) == (
+        (),
+        (),
+        (),
+    )
     with place.open_store().database.read_connection() as connection:
         assert connection is None
 
