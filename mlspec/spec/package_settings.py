@@ -14,6 +14,7 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from mlspec.models.package_targets import offered_types
+from mlspec.spec.error_messages import parts_in, tag_of
 from mlspec.spec.faults import Path, Problem, nearest_word
 from mlspec.spec.part import Part
 from mlspec.spec.secrecy import is_secret_key, looks_secret
@@ -43,12 +44,11 @@ class PackageTypes:
     A type that is probably a misspelling of one of mlspec's own is refused as before.
     """
 
-    def __init__(self, *own: str) -> None:
-        """`own` are the types of the union."""
-        self._own = own
+    _own: tuple[str, ...] = ()  # the types of the union
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema that keeps settings of packages, and passes all others on."""
+        self._own = tuple(tag for part in parts_in(source) if (tag := tag_of(part)))
         return core_schema.no_info_wrap_validator_function(self._accept, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

@@ -32,9 +32,9 @@ class LocalTargetSettings(Part):
 # One class a kind of target; `engine.target_kinds` says what each kind brings.
 TargetSettings = Annotated[LocalTargetSettings | GcpTargetSettings, Field(discriminator="type")]
 if TYPE_CHECKING:  # the checker cannot know what the marker keeps
-    AnyTargetSettings: TypeAlias = LocalTargetSettings | GcpTargetSettings | UncheckedSettings
+    AnyTargetSettings: TypeAlias = TargetSettings | UncheckedSettings
 else:
-    AnyTargetSettings = Annotated[TargetSettings, PackageTypes("local", "gcp")]
+    AnyTargetSettings = Annotated[TargetSettings, PackageTypes()]
 
 
 class WebhookLimits(Part):

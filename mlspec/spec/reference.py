@@ -100,7 +100,13 @@ def _field_row(explanation: Explanation) -> tuple[str, ...]:
 
 
 def _rule_list() -> str:
-    rule_checks = [*(check for check, _ in CHECKS), check_targets, check_networks, check_retention]
+    rule_checks = [
+        *(check for check, _ in CHECKS),
+        check_targets,
+        check_package_targets,
+        check_networks,
+        check_retention,
+    ]
     sentences = [" ".join((check.__doc__ or "").split()) for check in rule_checks]
     return "".join(f"- {sentence}\n" for sentence in sentences)
 
