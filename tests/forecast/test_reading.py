@@ -16,9 +16,11 @@ from mlspec.errors import DataError
 from mlspec.forecast.load import load_history
 from mlspec.forecast.reading.column import as_text, texts_as_column
 from mlspec.forecast.reading.dialect import Dialect
+from mlspec.forecast.reading.evidence import DATE_FORMS, DIGIT_FORMS
+from mlspec.forecast.reading.form_marks import possible_forms
 from mlspec.forecast.reading.numbers import parse_numbers
 from mlspec.forecast.reading.texts import covariate_kind, parse_covariate, static_kind
-from mlspec.forecast.reading.times import parse_times
+from mlspec.forecast.reading.times import example_of, parse_times, read_times
 from mlspec.jobs.profile import profile_file
 from tests.forecast.layouts import (
     HEADER,
@@ -225,6 +227,27 @@ def test_a_date_is_read_in_one_form_and_no_other(form: str, text: str, day: str 
     assert parsed.problems.empty == (day is not None)
     if day is not None:
         assert parsed.values[0] == pd.Timestamp(day)
+
+
+def test_no_form_that_reads_a_text_is_left_out_for_its_marks() -> None:
+    """And most others are, which is what makes `init` quick."""
+    forms = [*DATE_FORMS, *DIGIT_FORMS]
+    texts = [example_of(form) for form in forms]
+    texts += [text.upper() for text in texts] + [f" {text} " for text in texts]
+    texts += [
+        "segunda-feira, 05/02/2024", "Sex. 02.02.2024", "sáb, 03 de fev. de 2024", "jan./2024", "1-fev.-24", "12.März 2024",
+        "1º tri 2024", "KW 5/2024", "2024-02-01 10:30 UTC", "01.02.2024 1:05 pm", "Loja 1", "São João", "1.050,00", "n/d", "",
+    ]  # fmt: skip
+    for form in forms:
+        reads = read_times(pd.Series(texts, dtype=object), form).notna()
+        assert [
+            text for text, read in zip(texts, reads, strict=True) if read and not possible_forms([text], [form], 1)
+        ] == []
+    assert [form for form in possible_forms(["2024-02-01"], forms, 1) if form not in DIGIT_FORMS] == [
+        "iso", "iso-week", "quarter", "%d-%m-%Y", "%m-%d-%Y", "%Y-%m-%d", "%d-%m-%y", "%m-%d-%y",
+    ]  # fmt: skip
+    assert possible_forms(["São João"], forms, 1) == []
+    assert possible_forms(["01/02/2024", "n/d"], ["iso", "%m/%d/%Y"], 2) == []
 
 
 def test_digits_of_a_typed_column_are_dates_where_the_spec_says_so(tmp_path: Path) -> None:

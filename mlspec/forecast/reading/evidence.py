@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlspec.forecast.reading.column import TextColumn
+from mlspec.forecast.reading.form_marks import possible_forms
 from mlspec.forecast.reading.numbers import NOTATIONS, is_missing, read_texts
 from mlspec.forecast.reading.times import read_times
 
@@ -134,7 +135,9 @@ def weigh_dates(column: TextColumn, forms: Sequence[str]) -> DateEvidence | None
     texts = pd.Series(column.texts.to_pylist(), dtype=object)
     counts = column.counts()
     filled = counts[(texts != "").to_numpy()].sum() + dated
-    likely = [form for form in forms if read_likely_times(texts[texts != ""].head(_TRIED), form).notna().mean() >= 0.5]
+    tried = texts[texts != ""].head(_TRIED)
+    possible = possible_forms(tried, forms, max(len(tried) / 2, 1))
+    likely = [form for form in possible if read_likely_times(tried, form).notna().mean() >= 0.5]
     reads = {form: read_likely_times(texts, form) for form in likely}
     scores = {form: counts[times.notna().to_numpy()].sum() for form, times in reads.items()}
     if not scores or not filled:
@@ -180,8 +183,9 @@ def guess_period_form(header: Sequence[str], form: str | None) -> str | None:
     """
     texts = pd.Series(header, dtype=object)
     for forms in ((form,),) if form else (DATE_FORMS, DIGIT_FORMS):
-        counts = {each: read_likely_times(texts, each).nunique() for each in forms}
-        best = max(counts, key=lambda each: counts[each])
-        if counts[best] >= FEWEST_PERIODS:
+        possible = possible_forms(texts, forms, FEWEST_PERIODS)
+        counts = {each: read_likely_times(texts, each).nunique() for each in possible}
+        best = max(counts, key=lambda each: counts[each], default=None)
+        if best is not None and counts[best] >= FEWEST_PERIODS:
             return best
     return None
