@@ -27,7 +27,7 @@ import grpc
 from tests.terraform import overlay, schema
 from tests.terraform.provider.cloud import Cloud
 from tests.terraform.provider.messages import MESSAGES, message
-from tests.terraform.provider.service import REQUESTS, Provider
+from tests.terraform.provider.service import REQUESTS, Provider, ProviderSchema
 
 LARGE = 64 << 20  # the whole schema in one message
 
@@ -40,9 +40,10 @@ def handler(call: Callable[[Any], Any], request: str) -> grpc.RpcMethodHandler:
             traceback.print_exc(file=sys.stderr)
             context.abort(grpc.StatusCode.INTERNAL, f"{type(fault).__name__}: {fault}")
 
-    return grpc.unary_unary_rpc_method_handler(
-        answer, MESSAGES[request].FromString, lambda found: found.SerializeToString()
-    )
+    def serialize(found: Any) -> bytes:
+        return found if isinstance(found, bytes) else bytes(found.SerializeToString())
+
+    return grpc.unary_unary_rpc_method_handler(answer, MESSAGES[request].FromString, serialize)
 
 
 def serve(provider: Provider, socket: Path) -> grpc.Server:
@@ -70,7 +71,12 @@ class Process:
     """Every cloud that was opened so far: a server for google and one for google-beta each."""
 
     def __init__(self, schema_file: Path, sockets: Path, kind: Callable[[Path], Cloud]):
-        self.schema = json.loads(schema_file.read_text())
+        blocks = json.loads(schema_file.read_text())
+        beta = {**blocks, "resources": {**blocks["resources"], **overlay.BETA_SCHEMA}}
+        self.schemas = {
+            "hashicorp/google": ProviderSchema(blocks, overlay.RESOURCES),
+            "hashicorp/google-beta": ProviderSchema(beta, overlay.RESOURCES),
+        }
         self.sockets, self.kind = sockets, kind
         self.servers: list[grpc.Server] = []
 
@@ -79,11 +85,10 @@ class Process:
         cloud = self.kind(folder)
         cloud.account = account
         folder.mkdir(parents=True, exist_ok=True)
-        beta = {**self.schema, "resources": {**self.schema["resources"], **overlay.BETA_SCHEMA}}
         found = {}
-        for name, blocks in (("hashicorp/google", self.schema), ("hashicorp/google-beta", beta)):
+        for name, provider_schema in self.schemas.items():
             socket = self.sockets / str(len(self.servers))
-            self.servers.append(serve(Provider(blocks, overlay.RESOURCES, overlay.DATA, cloud), socket))
+            self.servers.append(serve(Provider(provider_schema, overlay.DATA, cloud), socket))
             address = {"Network": "unix", "String": str(socket)}
             # Test: Terraform leaves a process alone that it did not start
             found[name] = {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": os.getpid(), "Test": True, "Addr": address}

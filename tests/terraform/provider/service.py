@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from tests.terraform import provider_rules, references
@@ -79,14 +80,37 @@ class Refused(Exception):
     """Google's API, or the provider before it asks, says no."""
 
 
+class ProviderSchema:
+    """What a provider accepts. All clouds of a process share one: every run of Terraform asks for the whole of it."""
+
+    def __init__(self, blocks: Mapping[str, Any], rules: Mapping[str, Rules]):
+        self.kinds = {name: Kind(name, block, rules[name]) for name, block in blocks["resources"].items()}
+        self.data: Mapping[str, Any] = blocks["data"]
+        self._provider: Mapping[str, Any] = blocks["provider"]
+
+    @cached_property
+    def answer(self) -> bytes:
+        """The whole of it, as the protocol writes it."""
+
+        def entry(name: str, block: Any, rules: Rules | None = None) -> Any:
+            return message("SchemaEntry", key=name, value=message("Schema", block=block_message(block, rules)))
+
+        found = message(
+            "SchemaResponse",
+            provider=message("Schema", block=block_message(self._provider)),
+            resources=[entry(name, kind.block, kind.rules) for name, kind in self.kinds.items()],
+            data_sources=[entry(name, block) for name, block in self.data.items()],
+            capabilities=message("Capabilities", get_provider_schema_optional=True),
+        )
+        return bytes(found.SerializeToString())
+
+
 class Provider:
     """hashicorp/google, or google-beta: the same with a few more types."""
 
-    def __init__(
-        self, schema: Mapping[str, Any], rules: Mapping[str, Rules], data: Mapping[str, DataRules], cloud: Cloud
-    ):
+    def __init__(self, schema: ProviderSchema, data: Mapping[str, DataRules], cloud: Cloud):
         self.schema, self.cloud = schema, cloud
-        self.kinds = {name: Kind(name, block, rules[name]) for name, block in schema["resources"].items()}
+        self.kinds = schema.kinds
         self.data_rules = data
         self.settings = Settings()
 
@@ -97,20 +121,11 @@ class Provider:
             "MetadataResponse",
             capabilities=message("Capabilities", get_provider_schema_optional=True),
             resources=[message("Named", type_name=name) for name in self.kinds],
-            data_sources=[message("Named", type_name=name) for name in self.schema["data"]],
+            data_sources=[message("Named", type_name=name) for name in self.schema.data],
         )
 
-    def GetSchema(self, _request: Any) -> Any:  # noqa: N802
-        def entry(name: str, block: Any, rules: Rules | None = None) -> Any:
-            return message("SchemaEntry", key=name, value=message("Schema", block=block_message(block, rules)))
-
-        return message(
-            "SchemaResponse",
-            provider=message("Schema", block=block_message(self.schema["provider"])),
-            resources=[entry(name, kind.block, kind.rules) for name, kind in self.kinds.items()],
-            data_sources=[entry(name, block) for name, block in self.schema["data"].items()],
-            capabilities=message("Capabilities", get_provider_schema_optional=True),
-        )
+    def GetSchema(self, _request: Any) -> bytes:  # noqa: N802
+        return self.schema.answer
 
     def PrepareProviderConfig(self, request: Any) -> Any:  # noqa: N802
         return message("PrepareResponse", prepared_config=request.config)
@@ -172,7 +187,7 @@ class Provider:
         return {**blank, **{name: value for name, value in live.values.items() if name in blank}, **hidden, **timeouts}
 
     def ReadDataSource(self, request: Any) -> Any:  # noqa: N802
-        rules, block = self.data_rules[request.type_name], self.schema["data"][request.type_name]
+        rules, block = self.data_rules[request.type_name], self.schema.data[request.type_name]
         config: Values = decode(request.config) or {}
         kind = Kind(request.type_name, block, Rules(id=rules.id, computed=rules.computed))
         facts = Known(kind, self.settings, config)
