@@ -9,11 +9,11 @@ import pytest
 
 from mlspec.cli import main as front
 from tests.examples import spec_text
-from tests.gcp.test_plan import ONLINE, root  # noqa: F401  (the project that is planned there is applied here)
+from tests.gcp.test_plan import ONE, ONLINE, root  # noqa: F401  (the project that is planned there is applied here)
 from tests.terraform.provider.cloud import Cloud, Fault
 from tests.waiting import skip_pauses
 
-APPLY = ("apply", "--target", "prod", "--yes")
+APPLY = ("apply", ONE, "--target", "prod", "--yes")
 ALERTED = """\
 notify: [{pubsub: shared-alerts}, {webhook: {secret: ops-hook}}]
 alerts: [{name: errors, metric: error_rate, above: 0.01}]
@@ -59,7 +59,7 @@ def test_what_an_apply_made_that_was_cut_off_is_adopted_by_the_next(
     assert {kind for kind in kinds if f"  google_{kind}." in said and "imported" in said} == set(kinds)
     log = [each for each in cloud.log() if each[0] == "create"]
     assert len(log) == len(set(log)), "nothing was made twice"
-    assert front.run(["plan", "--target", "prod", "--detailed-exitcode"]) == 0
+    assert front.run(["plan", ONE, "--target", "prod", "--detailed-exitcode"]) == 0
 
 
 @pytest.mark.usefixtures("alerted")

@@ -28,8 +28,8 @@ DESTROY = ("destroy", "--target", "prod")
 
 
 @pytest.fixture
-def root(terraform_too: Cloud, standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two forecasts that were applied; one serves online too, and both tell the same topic."""
+def new(terraform_too: Cloud, standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two forecasts, of which nothing is applied; one serves online too, and both tell the same topic."""
     platform.buckets(standin.project)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     specs = {"demand": spec_text("demand") + ONLINE + SHARED, "returns": spec_text("returns") + SHARED}
@@ -39,8 +39,14 @@ def root(terraform_too: Cloud, standin: Running, tmp_path: Path, monkeypatch: py
         f"apiVersion: mlspec/v1\nkind: Project\nname: acme\ntargets: {{prod: {target}}}\n"
     )
     monkeypatch.chdir(folder)
-    assert front.run(["apply", "--target", "prod", "--yes"]) == 0
     return folder
+
+
+@pytest.fixture
+def root(new: Path) -> Path:
+    """Two forecasts that were applied."""
+    assert front.run(["apply", "--target", "prod", "--yes"]) == 0
+    return new
 
 
 def resources(standin: Running, name: str) -> list[Any]:
@@ -75,7 +81,7 @@ def test_what_terraform_made_goes_too_and_another_forecast_stays_as_it_is(
 
 
 def test_an_endpoint_that_is_made_again_has_another_name_after_batch_and_after_destroy(
-    root: Path, standin: Running, terraform_too: Cloud
+    new: Path, standin: Running
 ) -> None:
     """Google keeps the old name reserved for a week."""
     apply = ["apply", "specs/demand.yaml", "--target", "prod", "--yes"]
@@ -84,11 +90,12 @@ def test_an_endpoint_that_is_made_again_has_another_name_after_batch_and_after_d
     def endpoints() -> list[Any]:
         return list(platform.endpoints().list_endpoints(parent=platform.place(standin.project)))
 
+    assert front.run(apply) == 0
     (first,) = endpoints()
-    (root / "specs" / "demand.yaml").write_text(batch)
+    (new / "specs" / "demand.yaml").write_text(batch)
     assert front.run(apply) == 0
     assert endpoints() == []
-    (root / "specs" / "demand.yaml").write_text(online)
+    (new / "specs" / "demand.yaml").write_text(online)
     assert front.run(apply) == 0
     (second,) = endpoints()
     assert front.run([*DESTROY, "demand", "--yes"]) == 0

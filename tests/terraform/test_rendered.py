@@ -47,8 +47,6 @@ def opened(files: dict[str, str], terraform_env: dict[str, str], tmp_path: Path)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_made_once_and_taken_down_whole(opened: Open, cloud: Cloud, name: str) -> None:
     terraform = opened(name)
-    terraform.validate().expect(0)
-    terraform.plan().expect(2)
     terraform.apply().expect(0)
     assert cloud.resources()
     terraform.plan().expect(0)
