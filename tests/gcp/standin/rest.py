@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.parser import BytesParser
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
@@ -86,10 +87,15 @@ class Route:
 
     def match(self, method: str, path: str) -> Mapping[str, str] | None:
         """Return the names, or None where it is another's."""
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/:]+)", re.escape(self.path))
-        pattern = re.sub(r"\\\{\\\+(\w+)\\\}", r"(?P<\1>.+)", pattern)
-        found = re.fullmatch(pattern, path) if method == self.method else None
+        found = _pattern(self.path).fullmatch(path) if method == self.method else None
         return None if found is None else {key: unquote(value) for key, value in found.groupdict().items()}
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    """Return what a route's path looks like, with its names as groups; each call is held against many routes."""
+    pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/:]+)", re.escape(path))
+    return re.compile(re.sub(r"\\\{\\\+(\w+)\\\}", r"(?P<\1>.+)", pattern))
 
 
 def answer(found: Any, fields: str | None = None, *, status: int = 200) -> Response:
