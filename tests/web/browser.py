@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from typing import TYPE_CHECKING, Any
 
 from tests.tools import needs
+
+if TYPE_CHECKING:  # Playwright takes seconds to import, and most processes that run tests open no page
+    from playwright.sync_api import Browser, Page
 
 DESKTOP, PHONE = (1200, 900), (375, 800)
 SMALLEST_TEXT = """() => Math.min(...[...document.querySelectorAll('body *')].filter(each =>
@@ -24,6 +24,8 @@ SMALLEST_TEXT = """() => Math.min(...[...document.querySelectorAll('body *')].fi
 @contextmanager
 def started_chromium() -> Iterator[Browser]:
     """Start it; without its sandbox for root, who cannot have one."""
+    from playwright.sync_api import sync_playwright
+
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     program = needs("chromium")
     with sync_playwright() as playwright:
@@ -74,6 +76,8 @@ def opened(browser: Browser, address: str, size: tuple[int, int] = DESKTOP, **op
 
 def accessibility_faults(page: Page) -> list[str]:
     """Return what axe finds, each with the element. The script is run in the page as a debugger does, past its policy."""
+    from axe_playwright_python.sync_playwright import Axe
+
     found = page.evaluate(
         "async source => { (0, eval)(source); return (await axe.run()).violations; }", Axe().axe_script
     )

@@ -1,4 +1,4 @@
-"""What the OpenAPI document allows and forbids is asked: no answer is an error of the server, and each is the document's."""
+"""The cases of `test_openapi_fuzz.py`: schemathesis makes them of the document when it collects this file."""
 
 from __future__ import annotations
 

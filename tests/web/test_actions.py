@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
@@ -15,13 +16,15 @@ from urllib.request import Request, urlopen
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import Browser
 
 from mlspec.cli import main as front
 from mlspec.cli.page_actions import PageActions
 from mlspec.web.form_token import FormTokens
 from tests.web.browser import DESKTOP, PHONE, accessibility_faults, opened, sideways
 from tests.web.page_site import PageProject, serving_pages
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.xdist_group("pages")  # one project, one browser
 

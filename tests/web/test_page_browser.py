@@ -6,9 +6,9 @@ import csv
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from mlspec.render.forecast_page import render_report
 from mlspec.render.page_facts import SeriesCurve
@@ -20,6 +20,9 @@ from tests.waiting import until
 from tests.web.browser import DESKTOP, PHONE, SMALLEST_TEXT, accessibility_faults, opened, sideways
 from tests.web.page_site import PageProject
 from tests.web.shop import mlspec
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.xdist_group("pages")  # one project, one browser
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
 
 from mlspec.cli.plan_page import as_page
 from mlspec.state.plan import Change, Obstacle
@@ -15,6 +15,9 @@ from tests.web.browser import DESKTOP, PHONE, SMALLEST_TEXT, accessibility_fault
 from tests.web.page_site import HOSTILE, PageProject
 from tests.web.shop import mlspec
 from tests.web.test_pages import words_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.xdist_group("pages")  # one project, one browser
 

@@ -6,13 +6,16 @@ import csv
 import io
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.web.browser import DESKTOP, PHONE, SMALLEST_TEXT, accessibility_faults, opened, sideways
 from tests.web.page_site import PageProject, serving_pages
 from tests.web.test_pages import get, words_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.xdist_group("pages")  # one project, one browser
 PATH = "/forecasts/demand/quality"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
 
 from mlspec.engine.forecast_comparison import compare_runs
 from mlspec.engine.forecast_sums import compare_files
@@ -17,6 +17,9 @@ from tests.web.browser import PHONE, SMALLEST_TEXT, accessibility_faults, opened
 from tests.web.page_site import PageProject, serving_pages
 from tests.web.shop import mlspec
 from tests.web.test_pages import get, words_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.xdist_group("pages")  # one project, one browser
 PATH = "/forecasts/demand/releases"

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import Request
 
 import pytest
-from playwright.sync_api import Browser
 
 from mlspec.cli import action_process
 from mlspec.cli.page_actions import PageActions
@@ -35,6 +35,9 @@ from tests.web.browser import DESKTOP, PHONE, SMALLEST_TEXT, accessibility_fault
 from tests.web.page_site import PageProject, serving_pages
 from tests.web.test_actions import BASIC, TOKEN, fetch, form_token, post
 from tests.web.test_pages import words_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.xdist_group("pages")  # one project, one browser
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import openpyxl
 import pytest
-from playwright.sync_api import Browser
 
 from mlspec.engine import planner_table
 from tests.web.browser import DESKTOP, PHONE, SMALLEST_TEXT, accessibility_faults, opened, sideways
 from tests.web.page_site import SHOPS
 from tests.web.test_pages import get, words_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.xdist_group("pages")  # one project, one browser
 PATH = "/forecasts/demand/stock"

@@ -6,9 +6,9 @@ import json
 import threading
 from collections.abc import Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
 
 from mlspec import jobs
 from mlspec.engine.what_if import WhatIfComparison, compare_what_if
@@ -22,6 +22,9 @@ from tests.web.in_process import InProcessServer, cached_forecast
 from tests.web.page_site import PageProject, serving_pages
 from tests.web.test_pages import get, words_of
 from tests.web.what_if_stand_in import PROMOTED, assume
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.xdist_group("pages")  # one project, one browser
 
