@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlspec.forecast.aggregate import join_plan_rows, row_periods
@@ -45,6 +45,7 @@ def test_each_row_belongs_to_one_period_that_holds_it(alias: str, times: list[in
         assert start <= moment < frequency.period_end(period)
 
 
+@settings(max_examples=20)
 @given(sales=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 41), st.integers(1, 9)), min_size=5, max_size=60))
 def test_transactions_mean_the_same_as_their_sums(sales: list[tuple[str, int, int]]) -> None:
     sales = [*sales, *(("a", day, 1) for day in range(42))]  # every day has a row, so that each week is complete

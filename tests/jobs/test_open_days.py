@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mlspec.errors import DataError
@@ -65,6 +65,7 @@ def test_the_season_is_a_week_of_open_days(tmp_path: Path) -> None:
     assert list(rows.loc[rows["shop"] == "a", "mean"]) == [1, 2, 3, 4, 5, 6]
 
 
+@settings(max_examples=20)
 @given(
     closed=st.sets(st.integers(0, 6), min_size=1, max_size=5),
     shut=st.sets(st.integers(0, 60), max_size=5),

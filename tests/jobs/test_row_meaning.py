@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlspec.forecast.idle import find_idle_series
@@ -57,6 +57,7 @@ sparse = st.dictionaries(
 )
 
 
+@settings(max_examples=20)
 @given(sales=sparse)
 def test_where_an_absent_row_is_a_zero_a_sparse_table_means_the_same_as_a_full_one(sales: Sales) -> None:
     newest = max(day for days in sales.values() for day in days)
