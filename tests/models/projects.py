@@ -57,9 +57,11 @@ def changed(old: str, new: str) -> str:
 
 
 def pipeline(root: Path, *candidates: dict[str, Any], text: str = GOOD, **model: Any) -> Pipeline:
-    """Return a project whose data is checked, with these candidates."""
+    """Return a project whose data is checked, with these candidates. Each window of a backtest is two processes of a model."""
     write_model(root, text)
     listed = list(candidates or (NAIVE, PROMO))
-    run = Pipeline(root, model={"candidates": listed, "gate": [], **model}, inventory=None).data(sales())
+    run = Pipeline(
+        root, model={"candidates": listed, "gate": [], "backtest": {"windows": 1}, **model}, inventory=None
+    ).data(sales())
     assert run.check()["ok"]
     return run

@@ -63,7 +63,7 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_it_is_left_out_with_its_reason_and_the_others_compete(case: str, tmp_path: Path) -> None:
     text, said = BROKEN[case]
-    run = pipeline(tmp_path, text=text, backtest={"windows": 1})
+    run = pipeline(tmp_path, text=text)
     facts = run.run("backtest", incumbent=None)
     assert facts["champion"] == "seasonal-naive"
     assert [candidate["name"] for candidate in facts["candidates"]] == ["seasonal-naive"]
@@ -83,7 +83,7 @@ def test_one_that_leaks_memory_fails_and_is_not_killed_with_the_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = changed(FIT, f"        kept = []\n        while True: kept.append(bytearray(10**8))\n{FIT}")
-    run = pipeline(tmp_path, text=text, backtest={"windows": 1})
+    run = pipeline(tmp_path, text=text)
     monkeypatch.setenv("MLSPEC_MEMORY_LIMIT", "1500MiB")
     facts = run.run("backtest", incumbent=None)
     assert facts["left_out"] == ["candidate 'custom': models/promo.py:15: MemoryError: it has too little memory"]
@@ -106,7 +106,7 @@ def test_what_it_prints_is_logged_and_reaches_no_output(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     text = changed(FIT, f'        print("learning", len(history))\n        import os; os.system("echo deep")\n{FIT}')
-    run = pipeline(tmp_path, text=text, backtest={"windows": 1})
+    run = pipeline(tmp_path, text=text)
     with caplog.at_level(logging.INFO):
         assert run.run("backtest", incumbent=None)["notes"] == []
     assert {"candidate 'custom' printed: learning 80", "candidate 'custom' printed: deep"} <= set(caplog.messages)
@@ -115,7 +115,7 @@ def test_what_it_prints_is_logged_and_reaches_no_output(
 
 def test_output_without_an_end_is_bounded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     text = changed(FIT, f'        for number in range(100_000): print("line", number)\n{FIT}')
-    run = pipeline(tmp_path, text=text, backtest={"windows": 1})
+    run = pipeline(tmp_path, text=text)
     with caplog.at_level(logging.INFO):
         assert run.run("backtest", incumbent=None)["notes"] == []
     assert len(caplog.messages) < 600
@@ -129,7 +129,7 @@ def test_what_it_starts_ends_with_it(tmp_path: Path) -> None:
         FIT,
         f'        import subprocess; open({str(kept)!r}, "w").write(str(subprocess.Popen(["sleep", "600"]).pid))\n{FIT}',
     )
-    run = pipeline(tmp_path, text=text, backtest={"windows": 1})
+    run = pipeline(tmp_path, text=text)
     assert run.run("backtest", incumbent=None)["notes"] == []
     until(lambda: is_gone(int(kept.read_text())), 20)
 
@@ -174,6 +174,6 @@ def test_it_sees_no_secret_of_the_environment_and_no_other_file_of_the_project(
     write_model(tmp_path, "VALUE = 1\n", "models/other.py")
     text = changed(FIT, f'{seen}        __import__("models.other")\n{FIT}')
     monkeypatch.chdir(tmp_path)
-    run = pipeline(tmp_path, text=text, backtest={"windows": 1})
+    run = pipeline(tmp_path, text=text)
     (why,) = run.run("backtest", incumbent=None)["left_out"]
     assert why.endswith("ModuleNotFoundError: No module named 'models.other'")

@@ -61,7 +61,7 @@ def test_a_version_forecasts_with_the_code_that_it_was_trained_with(tmp_path: Pa
 
 
 def test_what_serves_is_scored_with_its_own_code_beside_the_new_one(tmp_path: Path) -> None:
-    run = pipeline(tmp_path, NAIVE, PROMO)
+    run = pipeline(tmp_path, NAIVE, PROMO, backtest={"windows": 2})
     facts = run.run("backtest", incumbent=None)
     candidate = facts["champion_candidate"]
     run.run("train", candidate=candidate)
@@ -96,7 +96,7 @@ def test_it_gets_the_covariates_under_their_own_names(tmp_path: Path) -> None:
     write_model(tmp_path, changed("        self.means = {f", f"{seen}        self.means = {{f"))
     covariates = {"known": ["promotion"], "past": ["price"], "static": ["kind"]}
     run = Pipeline(
-        tmp_path, model={"candidates": [PROMO], "gate": [], "seed": 5}, inventory=None,
+        tmp_path, model={"candidates": [PROMO], "gate": [], "seed": 5, "backtest": {"windows": 1}}, inventory=None,
         dataset={"covariates": covariates, "future": {"uri": "data/plan.csv"}},
     )  # fmt: skip
     lines = sales().splitlines()
@@ -197,7 +197,7 @@ def test_its_own_quantiles_are_corrected_by_their_own_past_errors(tmp_path: Path
     """Intervals that are too wide get as narrow as past errors say, and stay in order; the mean is not touched."""
     (tmp_path / "own").mkdir()
     (tmp_path / "none").mkdir()
-    windows = {"windows": 6, "step": 1}
+    windows = {"windows": 4, "step": 1}
     own = pipeline(tmp_path / "own", PROMO, text=OWN, backtest=windows)
     whole(own)
     none = pipeline(tmp_path / "none", PROMO, backtest=windows)
@@ -215,7 +215,7 @@ def test_its_own_quantiles_are_corrected_by_their_own_past_errors(tmp_path: Path
 def test_own_quantiles_that_know_more_of_a_series_give_it_another_width(tmp_path: Path) -> None:
     wider = '"q0.1": [m - 9 * (s == "NA") for m, s in zip(means, future["unique_id"])]'
     text = OWN.replace('"q0.1": [m - 9 for m in means]', wider)
-    run = pipeline(tmp_path, PROMO, text=text, backtest={"windows": 6, "step": 1})
+    run = pipeline(tmp_path, PROMO, text=text, backtest={"windows": 4, "step": 1})
     whole(run)
     rows = read_table(run.files["forecast"])
     width = (rows["mean"] - rows["q0.1"]).groupby(rows["shop"]).mean()
