@@ -89,13 +89,23 @@ def picture(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project that was applied, beside what a user has elsewhere."""
-    root = project(tmp_path / "ready")
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that was applied under the usual umask. Nothing changes it."""
+    root = project(tmp_path_factory.mktemp("applied") / "ready")
     (root / "out").mkdir()
-    monkeypatch.chdir(root)  # and back, at the end
-    assert front.run(["apply"]) == 0
+    before = os.umask(0o022)
+    try:
+        assert front.run(["-C", str(root), "apply"]) == 0
+    finally:
+        os.umask(before)
+    return root
+
+
+@pytest.fixture
+def home(applied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That project, beside what a user has elsewhere."""
+    monkeypatch.chdir(shutil.copytree(applied, tmp_path / "ready"))  # and back, at the end
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "folder").mkdir(parents=True)
     for name in ("file", "folder/kept"):
