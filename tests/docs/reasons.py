@@ -9,11 +9,16 @@ from functools import cache
 
 from tests.docs.sessions import ROOT
 
-_TEXTS = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "mlspec").rglob("*.py"))]
-_MODULES = [ast.parse(text) for text in _TEXTS if "Condition(" in text or "Event(" in text or "reason" in text]
 _REASON = 3  # the place of `reason` among the arguments of Condition and Event
 _WORD = re.compile(r"[A-Z][a-z]+(?:[A-Z][A-Za-z]*)?")
 Names = dict[str, list[ast.expr]]
+
+
+@cache
+def _modules() -> list[ast.Module]:
+    """Parse the modules that may name a reason: not when this module is imported, as each process that collects tests does."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted((ROOT / "mlspec").rglob("*.py")))
+    return [ast.parse(text) for text in texts if "Condition(" in text or "Event(" in text or "reason" in text]
 
 
 def condition_reasons() -> set[str]:
@@ -27,10 +32,10 @@ def event_reasons() -> set[str]:
 
 
 def _reasons(class_name: str) -> set[str]:
-    shared = {key: value for module in _MODULES for key, value in _assigned(module).items() if key.isupper()}
+    shared = {key: value for module in _modules() for key, value in _assigned(module).items() if key.isupper()}
     return {
         text
-        for module in _MODULES
+        for module in _modules()
         for call in _calls(module, class_name)
         for text in _texts(_reason_of(call), shared | _assigned(module))
     }
@@ -44,7 +49,7 @@ def _calls(module: ast.Module, name: str) -> Iterator[ast.Call]:
 
 def _words_given_to(function: str) -> set[str]:
     """Return the words that calls of a function give as `reason=`."""
-    values = [_keyword(call) for module in _MODULES for call in _calls(module, function)]
+    values = [_keyword(call) for module in _modules() for call in _calls(module, function)]
     return {text for value in values for text in _texts(value, {})}
 
 
@@ -52,7 +57,7 @@ def _defaults() -> set[str]:
     """Return the words that a parameter `reason` has as its default."""
     return {
         text
-        for module in _MODULES
+        for module in _modules()
         for node in ast.walk(module)
         if isinstance(node, ast.arguments)
         for argument, default in zip(node.kwonlyargs, node.kw_defaults, strict=True)

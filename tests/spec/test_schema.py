@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from tests.examples import spec_json
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 KINDS = ("forecast", "project", "any")
-VALIDATORS = {kind: jsonschema.Draft202012Validator(json_schema(kind)) for kind in KINDS}
+
+
+@cache
+def validator(kind: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json_schema(kind))
 
 
 def changed(path: str, value: Any, base: str = FORECAST) -> Any:
@@ -48,17 +53,17 @@ def test_a_schema_is_one_of_its_dialect_and_every_reference_leads_somewhere(kind
 )
 def test_the_shipped_specs_and_the_contracts_own_are_taken(file: Path) -> None:
     for kind in ("forecast", "any"):
-        VALIDATORS[kind].validate(read_yaml(file.read_text()).value)
+        validator(kind).validate(read_yaml(file.read_text()).value)
 
 
 @pytest.mark.parametrize("file", [ROOT / "mlspec.yaml", HERE / "full-project.yaml"], ids=lambda file: file.stem)
 def test_project_files_are_taken(file: Path) -> None:
     for kind in ("project", "any"):
-        VALIDATORS[kind].validate(read_yaml(file.read_text()).value)
+        validator(kind).validate(read_yaml(file.read_text()).value)
 
 
 def test_a_resolved_spec_is_taken() -> None:
-    VALIDATORS["forecast"].validate(spec_json())
+    validator("forecast").validate(spec_json())
 
 
 @pytest.mark.parametrize("kind", ["forecast", "project"])
@@ -73,7 +78,7 @@ def test_every_field_has_a_description_and_an_example_that_its_own_schema_takes(
         part_of_it = schema["$defs"].get(str(field.get("$ref")).rpartition("/")[2], {})
         assert field.get("description") or part_of_it["description"], path  # pydantic says the same sentence once
         for each in field["examples"]:
-            VALIDATORS[kind].evolve(schema={**field, "$defs": schema["$defs"]}).validate(each)
+            validator(kind).evolve(schema={**field, "$defs": schema["$defs"]}).validate(each)
         seen += 1
     assert seen >= {"forecast": 90, "project": 10}[kind]
 
@@ -104,8 +109,8 @@ def test_what_validation_refuses_in_a_field_the_schema_refuses_too(path: str, va
     spec = changed(path, value)
     with pytest.raises(ValidationError):
         Forecast.model_validate(spec)
-    assert not VALIDATORS["forecast"].is_valid(spec)
-    assert not VALIDATORS["any"].is_valid(spec)
+    assert not validator("forecast").is_valid(spec)
+    assert not validator("any").is_valid(spec)
 
 
 @pytest.mark.parametrize(("path", "value"), [
@@ -114,12 +119,12 @@ def test_what_validation_refuses_in_a_field_the_schema_refuses_too(path: str, va
     ("name", ""), ("defaults.model", {"horzion": 8}), ("defaults.apiVersion", "mlspec/v1"),
 ])  # fmt: skip
 def test_a_broken_project_file_is_refused(path: str, value: Any) -> None:
-    assert not VALIDATORS["project"].is_valid(changed(path, value, PROJECT))
+    assert not validator("project").is_valid(changed(path, value, PROJECT))
 
 
 def test_the_project_example_is_what_validation_takes() -> None:
     Project.model_validate(read_yaml(PROJECT).value)
-    VALIDATORS["project"].validate(read_yaml(PROJECT).value)
+    validator("project").validate(read_yaml(PROJECT).value)
 
 
 @pytest.mark.parametrize("overlay", [
@@ -127,8 +132,8 @@ def test_the_project_example_is_what_validation_takes() -> None:
     {"alerts": [{"name": "a", "metric": "wape", "above": 0.3}]}, {"model": {"candidates": [{"kind": "theta"}]}}, {},
 ])  # fmt: skip
 def test_an_overlay_says_any_part(overlay: dict[str, Any]) -> None:
-    VALIDATORS["forecast"].validate(changed("targets", {"prod": overlay}))
-    VALIDATORS["project"].validate(changed("defaults", overlay, PROJECT))
+    validator("forecast").validate(changed("targets", {"prod": overlay}))
+    validator("project").validate(changed("defaults", overlay, PROJECT))
 
 
 @pytest.mark.parametrize("overlay", [
@@ -136,8 +141,8 @@ def test_an_overlay_says_any_part(overlay: dict[str, Any]) -> None:
     {"model": {"candidates": [{"season": 52}]}}, {"model": {"gate": [{"below": 0.1}]}}, [],
 ])  # fmt: skip
 def test_an_overlay_is_as_strict_and_the_entries_of_its_lists_are_whole(overlay: Any) -> None:
-    assert not VALIDATORS["forecast"].is_valid(changed("targets", {"prod": overlay}))
-    assert not VALIDATORS["project"].is_valid(changed("defaults", overlay, PROJECT))
+    assert not validator("forecast").is_valid(changed("targets", {"prod": overlay}))
+    assert not validator("project").is_valid(changed("defaults", overlay, PROJECT))
 
 
 def _references(value: Any) -> set[str]:

@@ -10,7 +10,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import cel
 import pytest
 
 from tests.gcp import platform_grants
@@ -199,6 +198,8 @@ def test_a_workflow_acts_as_the_account_of_its_event_and_another_repository_as_n
 
 def principals(provider: dict[str, Any], claims: dict[str, str]) -> set[str]:
     """The names, after `attribute.`, under which Google knows the bearer of a token; none if the provider refuses it."""
+    import cel
+
     attributes = {
         key.removeprefix("attribute."): cel.evaluate(expression, {"assertion": claims})
         for key, expression in provider["attribute_mapping"].items()
