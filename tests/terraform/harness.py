@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LONG_ENOUGH = 300
 """Seconds after which a run is hung, not slow."""
 
+# Collecting garbage is a quarter of what a run of Terraform does, and runs are short: its memory is cleaned up where it is short.
+UNCOLLECTED = {"GOGC": "off", "GOMEMLIMIT": "400MiB"}
 # State stays in the folder whatever backend the code under test names: there is no bucket to keep it in.
 LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 
@@ -157,16 +159,16 @@ class ProviderProcess:
 def environment(reattach: str, home: Path, program: str) -> dict[str, str]:
     """Nothing of the caller's: no credentials, no settings, no plugin cache, no call home.
 
-    Code under test that calls plain `terraform` finds the same program. Its memory is never cleaned up: each run is short, and
-    collecting garbage is a third of its work. mlspec passes no such setting on to terraform, so a script on the PATH makes it.
+    Code under test that calls plain `terraform` finds the same program, by a script on the PATH: mlspec passes no `GOGC` on.
     """
     wrapper = home / "bin" / "terraform"
     wrapper.parent.mkdir(exist_ok=True)
-    wrapper.write_text(f'#!/bin/sh\nGOGC=off exec {shlex.quote(program)} "$@"\n')
+    settings = " ".join(f"{name}={value}" for name, value in UNCOLLECTED.items())
+    wrapper.write_text(f'#!/bin/sh\n{settings} exec {shlex.quote(program)} "$@"\n')
     wrapper.chmod(0o755)
     return {
         "PATH": os.pathsep.join([str(wrapper.parent), os.environ["PATH"]]),
-        "GOGC": "off",
+        **UNCOLLECTED,
         "HOME": str(home),
         "TF_REATTACH_PROVIDERS": reattach,
         "TF_CLI_CONFIG_FILE": os.devnull,
