@@ -259,10 +259,20 @@ def test_an_address_in_the_project_or_the_cloud_is_taken(uri: str) -> None:
     row("model.candidates[2].of", "mean of one", model__candidates=[*TWO, {"kind": "ensemble", "of": ["theta"]}]),
     row("model.candidates[0].lags", "one lag or more", model__candidates=[{"kind": "gradient-boosting", "lags": []}]),
     row("model.candidates[0].lags[2]", "1 is given twice", model__candidates=[{"kind": "gradient-boosting", "lags": [1, 2, 1]}]),
+    row("model.backtest.metric", "one window has none", model__backtest={"windows": 1, "metric": "pinball"}),
+    row("model.gate[0].metric", "one window has none", model__backtest={"windows": 1}, model__gate=[{"metric": "coverage", "within": 0.1}]),
     row("inventory.lead_time", "= 3 periods", inventory={"service_level": 0.9, "lead_time": 2}),
 ])  # fmt: skip
 def test_the_model_is_one_that_can_be_fitted(changes: dict[str, Any], path: str, says: str) -> None:
     _only(changes, path, says)
+
+
+@pytest.mark.parametrize("name", ["unique_id", "ds", "y", "observed"])
+def test_a_model_of_your_own_gets_no_two_columns_of_one_name(name: str) -> None:
+    changes: dict[str, Any] = {"dataset.covariates": {"past": [name]}}
+    assert found(changes) == []  # mlspec's own candidates get covariates under other names
+    changes["model.candidates"] = [{"kind": "custom", "class": "models.own:Model"}]
+    _only(changes, "dataset.covariates.past[0]", f"a column '{name}'")
 
 
 def test_a_series_of_zeros_ends_after_a_time_that_the_spec_says() -> None:

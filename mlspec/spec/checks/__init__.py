@@ -48,6 +48,8 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (dataset.check_contract, ("dataset",)),
     (model.check_quantiles, ("model",)),
     (model.check_candidates, ("model",)),
+    (model.check_ranking, ("model",)),
+    (model.check_custom_columns, ("dataset", "model")),
     (gate.check_gate, ("model",)),
     (training.check_cluster, ("training",)),
     (training.check_trees, ("model", "training")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlspec.spec.checks.metrics import edge_problem, number_problem, quantiles_problem
+from mlspec.spec.checks.metrics import backtest_problem, edge_problem, number_problem
 from mlspec.spec.faults import Path, Problem, ProblemAndHint
 from mlspec.spec.forecast import Forecast, Rule
 from mlspec.spec.metrics import MAIN, find_metric, format_names, metrics_of_kind
@@ -15,8 +15,7 @@ _FORMS = f"such as {{metric: {MAIN.name}, below: 0.2}} or {{metric: {MAIN.name},
 
 
 def check_gate(forecast: Forecast) -> Iterator[Problem]:
-    """Each rule of the gate has one form, a metric that the quantiles allow, and a limit that can be met and missed."""
-    count = len(forecast.model.quantiles)
+    """Each rule of the gate has one form, a metric that quantiles and windows allow, and a limit that can be met and missed."""
     for index, rule in enumerate(forecast.model.gate):
         path: Path = ("model", "gate", index)
         problem = _form_problem(rule)
@@ -24,8 +23,8 @@ def check_gate(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(path, "gate", *problem)
         else:
             yield from _check_limit(rule, path)
-        if quantiles := quantiles_problem(rule.metric, count):
-            yield Problem((*path, "metric"), "gate", *quantiles)
+        if unmeasured := backtest_problem(rule.metric, forecast.model):
+            yield Problem((*path, "metric"), "gate", *unmeasured)
 
 
 def _form_problem(rule: Rule) -> ProblemAndHint | None:

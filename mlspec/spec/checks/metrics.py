@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 
 from mlspec.spec.faults import ProblemAndHint
+from mlspec.spec.forecast import Model
 from mlspec.spec.metrics import find_metric
+
+FEWEST_WITH_QUANTILES = 2  # windows of a backtest: the quantiles of each come from the errors of the others
 
 
 def number_problem(name: str, number: float) -> ProblemAndHint | None:
@@ -35,6 +38,16 @@ def edge_problem(name: str, side: str, number: float) -> ProblemAndHint | None:
         return f"{name} is never above {number:g}", "write a lower value"
     if side == "below" and number <= metric.low:
         return f"{name} is never below {number:g}", "write a higher value"
+    return None
+
+
+def backtest_problem(name: str, model: Model) -> ProblemAndHint | None:
+    """Return why a backtest cannot measure a metric, with a hint; None if it can."""
+    if problem := quantiles_problem(name, len(model.quantiles)):
+        return problem
+    if find_metric(name).quantiles and model.backtest.windows < FEWEST_WITH_QUANTILES:
+        message = f"{name} is measured on quantiles, and a backtest of one window has none: they come from the other windows' errors"
+        return message, f"write model.backtest.windows: {FEWEST_WITH_QUANTILES} or more"
     return None
 
 

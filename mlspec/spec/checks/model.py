@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
+from mlspec.models import OBSERVED, SERIES, TARGET, TIME
 from mlspec.spec.candidates import Candidate, Custom, Ensemble, GradientBoosting
+from mlspec.spec.checks.dataset import column_roles
+from mlspec.spec.checks.metrics import backtest_problem
 from mlspec.spec.duration import format_duration
 from mlspec.spec.error_messages import parts_in, tag_of
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast
 
+OWN_COLUMNS = (SERIES, TIME, TARGET, OBSERVED)  # of every history that a custom candidate gets
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)  # of the timeout of a custom candidate
 _KINDS = tuple(tag_of(part) for part in parts_in(Candidate))
 # Names that `of`, the gate and the tables use already.
@@ -29,6 +33,23 @@ def check_quantiles(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(path, "quantiles", f"{upper:g} follows {lower:g}", f"write {sorted(set(levels))}")
         elif f"{lower:g}" == f"{upper:g}":
             yield Problem(path, "quantiles", f"{upper!r} and {lower!r} would share the column q{upper:g}", "round them")
+
+
+def check_ranking(forecast: Forecast) -> Iterator[Problem]:
+    """The metric that chooses the champion can be measured with the quantiles and windows of the backtest."""
+    if problem := backtest_problem(forecast.model.backtest.metric, forecast.model):
+        yield Problem(("model", "backtest", "metric"), "backtest", *problem)
+
+
+def check_custom_columns(forecast: Forecast) -> Iterator[Problem]:
+    """A model of the project's own gets covariates under names that none of the other columns has that it gets."""
+    entries = forecast.model.candidates
+    if not any(isinstance(candidate, Custom) for candidate in entries):
+        return
+    for path, name in column_roles(forecast):
+        if path[1] == "covariates" and name in OWN_COLUMNS:
+            message = f"a model of your own gets a column '{name}' from mlspec, and covariates under their own names"
+            yield Problem(path, "column-reserved", message, "rename the column in the data, or leave it out")
 
 
 def check_candidates(forecast: Forecast) -> Iterator[Problem]:
