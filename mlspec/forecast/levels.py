@@ -25,7 +25,7 @@ from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import group_text, score_rows
 from mlspec.spec.hierarchy import SERIES, Level
 
-_NODE, _SEEN = "node", "seen"
+_NODE, _SEEN = "\0node", "seen"  # no column of a file has the first name: it stands beside the user's
 _ONLY = "all series"  # the identifier of the only sum of a level without columns
 
 

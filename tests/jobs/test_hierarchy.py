@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlspec.forecast.levels import level_nodes
+from mlspec.spec.hierarchy import Level
 from tests.examples import sales
 from tests.jobs.pipeline import Pipeline
 from tests.jobs.test_predictions import CANARY, NAIVE, SHOPS, answered, asked, told, versions, written
@@ -179,3 +181,8 @@ def test_levels_of_two_versions_are_the_same_whoever_computed_the_forecast(tmp_p
     told(run, answered(run, asked(run, CANARY)))
     written(run, traffic=CANARY)
     assert {role: run.files[role].read_bytes() for role in usual} == usual
+
+
+def test_the_column_of_a_level_may_have_any_name() -> None:
+    columns = pd.DataFrame({"node": ["n", "s"]}, index=["a", "b"])
+    assert level_nodes(Level("node", ("node",)), columns).names["node"].to_dict() == {"n": "n", "s": "s"}
