@@ -127,9 +127,12 @@ def _add_lagged(panel: Panel, encode: CategoryEncoder) -> tuple[pd.DataFrame, pd
 
 
 def _lagged_columns(layout: Layout) -> dict[str, tuple[str, int]]:
-    """Return the columns with lags of past covariates: for each the covariate, and the lag in periods."""
+    """Return the columns with lags of past covariates: for each the covariate, and the lag in periods.
+
+    Their names begin otherwise than those of covariates (PREFIX): a project may have a column `price_lag7` beside `price`.
+    """
     lags = sorted({layout.horizon, max(layout.season, layout.horizon)})
-    return {f"{name}_lag{lag}": (name, lag) for name in layout.past for lag in lags}
+    return {f"lag{lag}_of_{name}": (name, lag) for name in layout.past for lag in lags}
 
 
 def _calendar(times: pd.Series, layout: Layout) -> dict[str, Any]:

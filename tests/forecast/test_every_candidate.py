@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.candidates import FAMILIES, fit_candidate
+from mlspec.forecast.features import CategoryEncoder, feature_matrix
 from mlspec.forecast.frame import AVAILABLE, ID, MEAN
 from mlspec.spec.candidates import Candidate
 from tests.forecast.test_stored_panel import WHOLE
@@ -28,3 +30,19 @@ def test_a_candidate_forecasts_a_panel_with_columns_of_all_kinds(kind: str) -> N
     means = forecast_means(fit_candidate(candidate, SERIES, 0), SERIES, kind)
     assert means.groupby(ID)[MEAN].size().tolist() == [SERIES.layout.horizon] * 4
     assert np.isfinite(means[MEAN]).all()
+
+
+def test_a_column_may_have_the_name_of_another_ones_lag() -> None:
+    horizon = SERIES.layout.horizon
+    lagged = f"x_price_lag{horizon}"
+    columns = {lagged: 1.0}
+    panel = replace(
+        SERIES,
+        frame=SERIES.frame.assign(**columns),
+        future=SERIES.future.assign(**columns),
+        layout=replace(SERIES.layout, known=(*SERIES.layout.known, lagged)),
+    )
+    made = feature_matrix(panel, CategoryEncoder.from_panel(panel))
+    assert (made.history[lagged] == 1.0).all()
+    assert (made.ahead[lagged] == 1.0).all()
+    assert len(made.history.columns) == len(feature_matrix(SERIES, CategoryEncoder.from_panel(SERIES)).history.columns) + 1
