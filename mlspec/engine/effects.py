@@ -351,7 +351,7 @@ _KEYS_OF_CHECK = {
     "range": "dataset.checks.range", "series": "dataset.checks.series or dataset.ended_after",
     "new": "dataset.new_series",
     "static": "dataset.covariates.static", "future": "dataset.future",
-    "events": "dataset.covariates.events",
+    "events": "dataset.covariates.events", "inventory": "inventory",
 }  # fmt: skip
 
 

@@ -46,8 +46,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     stock = _Stock(spec, spec.inventory, panel, series, order_terms(spec.inventory, series, own))
     _refuse_beyond_horizon(stock)
     levels, samples = _compute_levels(stock, past, forecast)
-    shown = {} if own is None else {name: own[name].reindex(series).to_numpy() for name in own}
-    table = add_zero_stock(pd.DataFrame({ID: series, **asdict(levels), **shown}), ended)
+    table = add_zero_stock(pd.DataFrame({ID: series, **asdict(levels)}), ended)
+    if own is not None:  # also of ended series; one that the table of terms lacks has none
+        table = table.merge(own.fillna(0.0).reset_index(), on=ID, how="left")
     names = forecast_names(request, spec).reindex(table[ID]).reset_index(drop=True)
     out = pd.concat([names, table.drop(columns=ID)], axis=1)
     progress(1, 2, "simulate the stock on the backtest")

@@ -71,3 +71,14 @@ def test_stock_is_not_computed_from_data_that_were_checked_for_other_columns(tmp
     run.spec["inventory"]["pack_size"] = {"column": "pack"}
     with pytest.raises(DataError, match="lack the columns"):
         run.run("inventory")
+
+
+def test_a_series_that_ended_needs_no_stock_and_keeps_its_terms(tmp_path: Path) -> None:
+    run = pipeline(tmp_path, lead_time={"uri": "data/terms.csv", "column": "days"})
+    ended = [f"NA,2024-01-{day:02},5,12,1" for day in range(1, 20)]
+    kept = [line for line in (tmp_path / "data/sales.csv").read_text().splitlines() if not line.startswith("NA")]
+    run.spec["dataset"]["ended_series"] = "zero"
+    run.data("\n".join([*kept, *ended, ""])).data("shop,days\n001,1\nNA,3\n", "terms.csv").whole()
+    stock = pd.read_parquet(run.files["inventory"]).set_index("shop").loc["NA"]
+    assert stock["lead_time"] == 3.0  # longer than the horizon, which nothing is ordered over
+    assert (stock.drop("lead_time") == 0.0).all()
