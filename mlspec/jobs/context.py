@@ -133,8 +133,14 @@ def _name_series(series: pd.DataFrame, spec: Forecast) -> pd.DataFrame:
 def segment_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
     """Return the series and static columns of the panel's series by unique_id, with the user's names. They define segments."""
     series = active_series(request)
-    static = {name: series.set_index(ID)[PREFIX + name] for name in spec.dataset.covariates.static}
+    static = {name: static_segments(series, name) for name in spec.dataset.covariates.static}
     return _name_series(series, spec).assign(**static)
+
+
+def static_segments(series: pd.DataFrame, name: str) -> pd.Series:
+    """Return the value of a static column by unique_id; an empty text where there is none, which is a segment like all others."""
+    values = series.set_index(ID)[PREFIX + name]
+    return values.astype(object).where(values.notna(), "") if values.isna().any() else values
 
 
 def hierarchy_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
@@ -142,7 +148,7 @@ def hierarchy_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
     series = _read_series(request)
     names = _name_series(series, spec)
     static = [name for name in spec.dataset.hierarchy_columns if name not in names]
-    return names.assign(**{name: series.set_index(ID)[PREFIX + name] for name in static})
+    return names.assign(**{name: static_segments(series, name) for name in static})
 
 
 def require_option(options: Mapping[str, Any], name: str, step: str) -> Any:

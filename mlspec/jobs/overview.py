@@ -18,7 +18,7 @@ from mlspec.forecast.load import KEY, join_ids
 from mlspec.forecast.realised import LEAD, forecasts_by_lead, measure_accuracy
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import collect_parts
-from mlspec.jobs.context import read_spec, require_input
+from mlspec.jobs.context import read_spec, require_input, static_segments
 from mlspec.jobs.evaluate import FORECAST, VERSION, maturity_of, read_forecasts, rows_of_version
 from mlspec.jobs.files import read_table
 from mlspec.jobs.moment import read_now
@@ -91,14 +91,14 @@ def _version_errors(
 
 def _read_groups(request: StepRequest, spec: Forecast) -> pd.DataFrame:
     """Return the series and static columns of every series that is forecast, also as ended, with the user's names."""
-    series = read_table(require_input(request, "series")).set_index(ID)
-    keys = {name: series[KEY + name] for name in spec.dataset.series}
+    series = read_table(require_input(request, "series"))
+    keys = {name: series.set_index(ID)[KEY + name] for name in spec.dataset.series}
     static = {
-        name: series[PREFIX + name]
+        name: static_segments(series, name)
         for name in spec.dataset.covariates.static
         if name not in keys and PREFIX + name in series
     }
-    return pd.DataFrame({**keys, **static}, index=series.index)
+    return pd.DataFrame({**keys, **static}, index=pd.Index(series[ID]))
 
 
 def _run_rows(request: StepRequest, spec: Forecast, role: str) -> pd.DataFrame:

@@ -10,8 +10,10 @@ import pytest
 
 from mlspec.jobs.files import write_table
 from mlspec.jobs.panel_parts import read_panel_frame
+from mlspec.jobs.realised_errors import compare_errors
+from mlspec.state.step import StepRequest
 from tests.examples import sales
-from tests.jobs.pipeline import Pipeline
+from tests.jobs.pipeline import NOW, Pipeline
 
 ALERT = {"name": "accuracy", "metric": "wape", "above": 0.2, "window": 2, "for": "1 of 2"}
 CUTOFF = pd.Timestamp("2024-02-11")
@@ -160,3 +162,18 @@ def test_the_data_itself_is_measured(shop: Pipeline, metric: str, value: float |
     side = {"below": 0.5} if metric == "volume" else {"above": 0.5}
     shop.spec["alerts"] = [{"name": "it", "metric": metric, **side}]
     assert judged(shop)["segments"] == {"": [value]}
+
+
+def test_series_without_a_static_value_are_a_segment_too(tmp_path: Path) -> None:
+    head, *rows = sales().splitlines()
+    named = {"001": "north", "NA": ""}
+    run = Pipeline(tmp_path, dataset={"covariates": {"known": [], "past": [], "static": ["region"]}})
+    run.data("\n".join([f"{head},region", *(f"{line},{named[line.split(',')[0]]}" for line in rows), ""]))
+    run.check()
+    candidate = run.run("backtest", incumbent=None)["champion"]
+    options = {"candidate": candidate, "now": NOW}
+    request = StepRequest("evaluate", run.spec, tmp_path, tmp_path, dict(run.files), options)
+    _columns, found = compare_errors(request, "segment", None)
+    assert [(row["segment"], row["value"]) for row in found] == [
+        ("shop", "001"), ("shop", "NA"), ("region", ""), ("region", "north"),
+    ]  # fmt: skip
