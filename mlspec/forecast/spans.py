@@ -146,7 +146,8 @@ def series_spans(
 ) -> SeriesSpans:
     """Return the spans of all series that have a value. A row whose value is empty says that the value is not known.
 
-    A period in which a series was not for sale counts as if it had a value, but does not begin a series.
+    A period in which a series was not for sale counts as if it had a value, but neither begins a series nor is newer than every
+    value: one that no series has a value of is not known yet.
 
     `newest` is the place of the newest period with a value, where other series have it than those of the rows. `numbers` are those
     of the rows, where they are known.
@@ -156,14 +157,14 @@ def series_spans(
     codes, names = numbers.codes, numbers.names
     has_value = rows[TARGET].notna().to_numpy() & (places >= 0)
     began = _distinct_places(codes[has_value], places[has_value], len(grid)).min()
-    counted = has_value | (unavailable(rows) & (places >= 0))
+    if newest is None:
+        newest = int(places[has_value].max(initial=0))
+    counted = has_value | (unavailable(rows) & (places >= 0) & (places <= newest))
     inside = counted & (places >= began.reindex(codes).fillna(len(grid)).to_numpy())
     known = _distinct_places(codes[inside], places[inside], len(grid))
     first, last_value, present = (
         part.set_axis(pd.Index(names[part.index], name=ID)) for part in (began, known.max(), known.size())
     )
-    if newest is None:
-        newest = int(last_value.max()) if len(last_value) else 0
     last_sign = last_value
     if rules.zero_ends:
         sold = has_value & (rows[TARGET] != 0).to_numpy()
