@@ -120,7 +120,26 @@ def read_plan(dataset: Dataset, root: Path, dialect: Dialect) -> tuple[Table, tu
     try:
         return read_source(uri, root, "dataset.future", [*dataset.series, *columns], dialect), dataset.series
     except MissingColumn:  # a plan without series columns applies to all series
-        return read_source(uri, root, "dataset.future", columns, dialect), ()
+        table = read_source(uri, root, "dataset.future", columns, dialect)
+        _refuse_part_of_a_name(dataset.series, uri, root, dialect)
+        return table, ()
+
+
+def _refuse_part_of_a_name(series: Sequence[str], uri: str | None, root: Path, dialect: Dialect) -> None:
+    """Raise DataError if rows of a plan differ in a series column, and the plan lacks another one: they are of no one series."""
+    present = dict[str, pd.Series]()
+    for name in series if len(series) > 1 else ():
+        try:
+            present[name] = parse_names(read_source(uri, root, "dataset.future", [name], dialect).columns[name]).values
+        except MissingColumn:
+            continue
+    telling = [name for name, values in present.items() if values.nunique() > 1]
+    if telling:
+        lacking = ", ".join(f"'{name}'" for name in series if name not in present)
+        raise DataError(
+            f"dataset.future: the plan has rows by '{telling[0]}' and no column {lacking}: its rows are neither of one series nor of all",
+            hint=f"add {lacking}, with rows for each series; or leave the series columns out, with one row a period for all",
+        )
 
 
 def history_columns(dataset: Dataset) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mlspec.errors import DataError
 from mlspec.forecast.plan_coverage import find_twins
 from tests.jobs.pipeline import Pipeline
 
@@ -47,6 +48,21 @@ def test_an_absent_row_and_an_empty_value_are_both_told(tmp_path: Path) -> None:
 def test_a_text_may_be_empty_if_the_history_has_it_so(tmp_path: Path, values: tuple[str, ...], *, ok: bool) -> None:
     plan = f"day,promo\n{AHEAD[0]},sale\n{AHEAD[1]},\n"
     assert future(planned(tmp_path, plan, column="promo", values=values))["ok"] is ok
+
+
+def test_rows_by_a_part_of_a_series_name_are_refused(tmp_path: Path) -> None:
+    days = [START + timedelta(days=number) for number in range(42)]
+    rows = [f"{shop},x,{day},{3 + day.day},{day.day % 2}" for shop in "ab" for day in days]
+    run = Pipeline(tmp_path).data("\n".join(["shop,item,day,units,promo", *rows, ""]))
+    run.data("\n".join(["shop,day,promo", *(f"{shop},{day},1" for shop in "ab" for day in AHEAD), ""]), "plan.csv")
+    run.spec["dataset"] |= {
+        "series": ["shop", "item"], "covariates": {"known": ["promo"], "past": [], "static": []},
+        "future": {"uri": "data/plan.csv"},
+    }  # fmt: skip
+    with pytest.raises(DataError, match="the plan has rows by 'shop' and no column 'item'"):
+        run.check()
+    run.data("\n".join(["day,promo", *(f"{day},1" for day in AHEAD), ""]), "plan.csv")
+    assert run.check()["ok"]
 
 
 def test_a_text_that_the_history_does_not_know_is_told(tmp_path: Path) -> None:
