@@ -267,6 +267,13 @@ def test_the_model_is_one_that_can_be_fitted(changes: dict[str, Any], path: str,
     _only(changes, path, says)
 
 
+def test_levels_are_reconciled_by_the_errors_of_other_windows() -> None:
+    changes: dict[str, Any] = {"dataset.hierarchy": {"reconcile": "ols"}, "model.backtest": {"windows": 1}}
+    _only(changes, "dataset.hierarchy.reconcile", "model.backtest.windows is 1")
+    assert found(changes | {"model.backtest": {"windows": 2}}) == []
+    assert found(changes | {"dataset.hierarchy": []}) == []
+
+
 @pytest.mark.parametrize("name", ["unique_id", "ds", "y", "observed"])
 def test_a_model_of_your_own_gets_no_two_columns_of_one_name(name: str) -> None:
     changes: dict[str, Any] = {"dataset.covariates": {"past": [name]}}

@@ -44,6 +44,7 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (dataset.check_columns, ("dataset",)),
     (dataset.check_ended_series, ("dataset",)),
     (hierarchy.check_hierarchy, ("dataset",)),
+    (hierarchy.check_reconcile_windows, ("dataset", "model")),
     (dataset.check_ranges, ("dataset",)),
     (dataset.check_contract, ("dataset",)),
     (model.check_quantiles, ("model",)),

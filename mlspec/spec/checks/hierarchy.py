@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mlspec.spec.checks.metrics import FEWEST_WITH_OTHERS
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.hierarchy import BOTTOM_UP, SERIES, TOTAL, Hierarchy
@@ -29,3 +30,11 @@ def check_hierarchy(forecast: Forecast) -> Iterator[Problem]:
     if dataset.reconcile != BOTTOM_UP and not dataset.levels:
         message = "there is one series, and no level above it"
         yield Problem((*_HIERARCHY, "reconcile"), "hierarchy", message, "name the series columns, or drop this")
+
+
+def check_reconcile_windows(forecast: Forecast) -> Iterator[Problem]:
+    """Levels that are reconciled need two windows of the backtest: each is corrected by the errors of the others."""
+    if forecast.dataset.reconcile != BOTTOM_UP and forecast.model.backtest.windows < FEWEST_WITH_OTHERS:
+        message = "each window of the backtest is corrected by the errors of the others, and model.backtest.windows is 1"
+        hint = f"write model.backtest.windows: {FEWEST_WITH_OTHERS} or more"
+        yield Problem((*_HIERARCHY, "reconcile"), "hierarchy", message, hint)

@@ -8,7 +8,7 @@ from mlspec.spec.faults import ProblemAndHint
 from mlspec.spec.forecast import Model
 from mlspec.spec.metrics import find_metric
 
-FEWEST_WITH_QUANTILES = 2  # windows of a backtest: the quantiles of each come from the errors of the others
+FEWEST_WITH_OTHERS = 2  # windows of a backtest, where each is judged by what the others tell
 
 
 def number_problem(name: str, number: float) -> ProblemAndHint | None:
@@ -45,9 +45,9 @@ def backtest_problem(name: str, model: Model) -> ProblemAndHint | None:
     """Return why a backtest cannot measure a metric, with a hint; None if it can."""
     if problem := quantiles_problem(name, len(model.quantiles)):
         return problem
-    if find_metric(name).quantiles and model.backtest.windows < FEWEST_WITH_QUANTILES:
+    if find_metric(name).quantiles and model.backtest.windows < FEWEST_WITH_OTHERS:
         message = f"{name} is measured on quantiles, and a backtest of one window has none: they come from the other windows' errors"
-        return message, f"write model.backtest.windows: {FEWEST_WITH_QUANTILES} or more"
+        return message, f"write model.backtest.windows: {FEWEST_WITH_OTHERS} or more"
     return None
 
 
