@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mlspec.errors import UsageError
+from mlspec.errors import DataError, UsageError
 from mlspec.forecast.cold_start import made_by
 from mlspec.forecast.fates import BY_END, forecast_ended
 from mlspec.forecast.frame import ID, MEAN, STEP, TIME, Layout
@@ -172,6 +172,7 @@ def forecast_version(
     role = "" if alone and "model" in request.inputs else f"-{version}"
     backtest = require_input(request, f"backtest{role}")
     times = panel.layout.horizon_after(panel.cutoff)
+    _refuse_short_plan(panel, times)
     model = require_input(request, f"model{role}")
     rows = forecast_from_file(model, panel, version, workers).merge(series_scales(panel), on=ID, how="left")
     rows = rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1})
@@ -184,6 +185,17 @@ def forecast_version(
         zeros = forecast_ended(ended, times, spec.model.quantiles).assign(**{METHOD: BY_END})
         rows = pd.concat([rows, zeros], ignore_index=True).sort_values([ID, TIME], ignore_index=True)
     return _with_user_columns(spec, panel.cutoff, names, rows.assign(**{VERSION: version}))
+
+
+def _refuse_short_plan(panel: PartedPanel, times: pd.DatetimeIndex) -> None:
+    """Raise DataError if the known covariates end before the horizon: the gate kept out a version with a shorter one."""
+    if not panel.layout.known or panel.future[TIME].max() >= times[-1]:
+        return
+    known_to, wanted = (panel.layout.frequency.format_period(time) for time in (panel.future[TIME].max(), times[-1]))
+    raise DataError(
+        f"the newest data was checked for a shorter horizon: known covariates end at {known_to}, and the forecast at {wanted}",
+        hint="set model.horizon back and apply, or apply a spec whose version passes its gate",
+    )
 
 
 def _with_user_columns(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

@@ -145,6 +145,16 @@ def test_data_that_was_checked_with_other_series_is_no_data_of_the_version_that_
         assert "checked under another spec than that of the version that serves: dataset.series" in said.err
 
 
+def test_a_plan_that_was_checked_for_a_shorter_horizon_is_no_plan_of_the_rest(kept_out: Planner) -> None:
+    """The later periods would be forecast without promotions, and nobody would say so."""
+    edit(Path("specs/demand.yaml"), "horizon: 7", "horizon: 4")
+    kept_out("apply", "--yes")
+    said = kept_out("what-if", "demand", "--set", "promo=1")
+    assert said.code == 1, said
+    assert "for a shorter horizon: known covariates end at 2024-04-11, and the forecast at 2024-04-14" in said.err
+    assert kept_out("drivers", "demand").code == 0  # which forecasts periods of the history
+
+
 def test_an_assumption_without_effect_is_said(planner: Planner) -> None:
     said = planner("what-if", "demand", "--set", "promo=0")
     assert "the forecast stays as it is: the model that serves finds no effect of this" in said.err
