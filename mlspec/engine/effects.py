@@ -349,7 +349,7 @@ _KEYS_OF_CHECK = {
     "frequency": "dataset.frequency", "calendar": "dataset.calendar",
     "gaps": "dataset.missing or dataset.checks.completeness", "freshness": "dataset.checks.freshness",
     "range": "dataset.checks.range", "series": "dataset.checks.series or dataset.ended_after",
-    "new": "dataset.new_series",
+    "new": "dataset.new_series", "ended": "dataset.ended_after",
     "static": "dataset.covariates.static", "future": "dataset.future",
     "events": "dataset.covariates.events", "inventory": "inventory",
 }  # fmt: skip

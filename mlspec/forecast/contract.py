@@ -222,10 +222,13 @@ def _check_series(evidence: ContractEvidence) -> CheckResult | None:
 
 
 def _check_some_series(evidence: ContractEvidence) -> CheckResult | None:
-    """Where new series are not forecast, check that others are left."""
+    """Check that a series is left to forecast: not all have ended, and where new series are not forecast, not all others are new."""
     span = evidence.spans
     if len(span.active) or not len(span.first):
         return None
+    if not len(span.new):
+        message = f"all {len(span.first):,} series have ended, as dataset.ended_after says: none is left to forecast"
+        return CheckResult("ended", False, message, len(span.ended), [str(name) for name in span.ended[:EXAMPLES]])
     message = f"no series has {LEAST} periods yet, and dataset.new_series says that new ones are not forecast"
     return CheckResult("new", False, message, len(span.new), [str(name) for name in span.new[:EXAMPLES]])
 

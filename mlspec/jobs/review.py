@@ -119,13 +119,15 @@ def _bad_cells(rows: TypedRows, roles: Roles, elsewhere: Field) -> Iterator[Prob
         )
 
 
-# The checks of the contract that a file alone can break, and the field of each. Cells that cannot be read have a problem each.
+# Cells that cannot be read have a problem each, and the age of the data is not of a file.
+_NOT_OF_FILES = ("types", "freshness")
+# The other checks of the contract, and the field of each.
 _FIELD_OF_CHECK: dict[str, Field] = {
     "keys": ("dataset", "series"), "values": ("dataset", "target"),
     "frequency": ("dataset", "frequency"), "calendar": ("dataset", "calendar"),
     "gaps": ("dataset", "checks", "completeness"),
     "range": ("dataset", "checks", "range"), "series": ("dataset", "checks", "series"),
-    "new": ("dataset", "new_series"),
+    "new": ("dataset", "new_series"), "ended": ("dataset", "ended_after"),
     "static": ("dataset", "covariates", "static"), "future": ("dataset", "future"), STOCK_CHECK: ("inventory",),
     EVENT_CHECK: _EVENTS,
 }  # fmt: skip
@@ -150,7 +152,7 @@ def _broken_contract(
     if stock is not None and evidence is not None:
         results.append(judge_series_terms(stock.terms, stock.inventory, evidence.spans.active, horizon))
     for result in results:
-        if result.ok or result.check not in _FIELD_OF_CHECK:
+        if result.ok or result.check in _NOT_OF_FILES:
             continue
         more = "; and more" if len(result.examples) > _SHOWN else ""
         yield Problem(

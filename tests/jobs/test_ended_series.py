@@ -40,6 +40,15 @@ def test_mean_quantiles_and_stock_are_zero_and_the_rows_say_why(tmp_path: Path) 
     assert run.facts["forecast"]["series"] == run.facts["inventory"]["series"] == 3
 
 
+def test_data_of_which_every_series_has_ended_are_refused_and_say_why(tmp_path: Path) -> None:
+    idle = [f"{shop},2024-02-{day:02},0" for shop in ("001", "NA") for day in range(12, 29)]
+    run = Pipeline(tmp_path, dataset={"ended_when": "no-demand", "ended_after": "14d"})
+    facts = run.data("\n".join([sales().strip(), *idle, ""])).check()
+    (broken,) = [check for check in facts["checks"] if not check["ok"]]
+    assert (broken["check"], broken["examples"]) == ("ended", ["001", "NA"])
+    assert broken["message"] == "all 2 series have ended, as dataset.ended_after says: none is left to forecast"
+
+
 def test_the_other_series_are_forecast_as_if_nothing_was_said(tmp_path: Path) -> None:
     runs = []
     for name, parts in (("said", ZERO), ("unsaid", {})):
