@@ -58,7 +58,7 @@ def _order(row: Mapping[str, Any], columns: Sequence[str], by: ErrorGrouping) ->
     """Return the sort key: by periods ahead, else the worst realised error first, then the worst of the backtest, then by key."""
     keys = tuple(natural_key(row[column]) for column in columns)
     worst = () if by in ("all", "horizon") else tuple(-_main(row[side]) for side in SIDES)
-    return (row.get("segment", ""), worst, keys)
+    return (row["segment"] if by == "segment" else "", worst, keys)
 
 
 def _main(metrics: Mapping[str, Any] | None) -> float:

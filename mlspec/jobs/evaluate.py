@@ -19,6 +19,7 @@ from mlspec.forecast.fates import BY_END
 from mlspec.forecast.frame import CUTOFF, ID, TARGET, TIME
 from mlspec.forecast.frequency import span_between
 from mlspec.forecast.load import join_ids
+from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.realised import (
     Maturity,
     forecasts_by_lead,
@@ -77,7 +78,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
             panel, _matching_forecasts(instead_forecasts, rows_by_version[served_by]), maturity, now
         )
     measure = _AlertMeasurement(
-        spec, panel, rows, rows_by_version, segment_columns(request, spec), now, _champions_tested(request)
+        spec, panel, rows, rows_by_version, segment_columns(request, spec), now, _champions_tested(request, spec)
     )
     measured = spec.model.quantiles, spec.package_metrics
     facts = {
@@ -94,10 +95,10 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     return StepResult({"evaluation": write_json(facts, request.out / "evaluation.json"), **actuals}, facts)
 
 
-def _champions_tested(request: StepRequest) -> list[pd.DataFrame]:
+def _champions_tested(request: StepRequest, spec: Forecast) -> list[pd.DataFrame]:
     """Return what the versions with traffic forecast in their backtests, with the actual values."""
     paths = [path for role, path in sorted(request.inputs.items()) if role.startswith(BACKTEST)]
-    tested = [read_table(path) for path in paths]
+    tested = [_with_quantiles(read_table(path), spec) for path in paths]
     return [newest_forecasts([rows[rows[CHAMPION] & rows[TARGET].notna()]]) for rows in tested]
 
 
@@ -269,6 +270,12 @@ def read_forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[pd
     return [_with_series_ids(request, spec, read_tables(paths))] if paths else []
 
 
+def _with_quantiles(frame: pd.DataFrame, spec: Forecast) -> pd.DataFrame:
+    """Return forecasts with a column for each quantile of the spec, without a value where they were made under other quantiles."""
+    lacking = [name for name in map(quantile_column, spec.model.quantiles) if name not in frame]
+    return frame.assign(**dict.fromkeys(lacking, float("nan"))) if lacking else frame
+
+
 def _with_series_ids(request: StepRequest, spec: Forecast, frame: pd.DataFrame) -> pd.DataFrame:
     """Return forecasts of the panel's series with unique_id and ds, without the user's columns, whatever their names are.
 
@@ -279,4 +286,5 @@ def _with_series_ids(request: StepRequest, spec: Forecast, frame: pd.DataFrame) 
     named = list(spec.dataset.series)
     ids = join_ids([frame[name] for name in named], frame.index)
     frame = frame.drop(columns=named).rename(columns={spec.dataset.time: TIME}).assign(**{ID: ids})
+    frame = _with_quantiles(frame, spec)
     return frame[frame[ID].isin(segment_columns(request, spec).index)].reset_index(drop=True)

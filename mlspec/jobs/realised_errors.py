@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlspec.errors import UsageError
 from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, STEP, TARGET, TIME
 from mlspec.forecast.realised import LEAD, forecasts_by_lead, join_actuals
 from mlspec.forecast.scores import score_rows
@@ -32,10 +33,16 @@ def compare_errors(
 
     The request is that of the step `evaluate`, with the champion's backtest as the input `backtest` and its name as the option
     `candidate`. With `cutoff` only forecasts from that cutoff count, also in the backtest.
+
+    Raises UsageError for the segments of a forecast that has none.
     """
     spec = read_spec(request)
     now = read_now(request, "evaluate", spec.dataset.timezone)
     panel, segments = open_panel(request, spec), segment_columns(request, spec)
+    if by == "segment" and segments.empty:
+        raise UsageError(
+            f"{spec.metadata.name} is one series, without segments", hint="--by horizon has a row for each period ahead"
+        )
     forecasts = read_forecasts(request, spec, FORECAST)
     if by == "horizon":
         leads = forecasts_by_lead(panel, forecasts, maturity_of(spec), now)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mlspec.errors import UsageError
 from mlspec.jobs.files import write_table
 from mlspec.jobs.panel_parts import read_panel_frame
 from mlspec.jobs.realised_errors import compare_errors
@@ -100,6 +101,19 @@ def test_a_forecast_from_before_a_change_of_quantiles_is_evaluated_too(shop: Pip
     assert 0.03 < facts["by_horizon"][0]["metrics"]["wape"] < 0.07  # one day of each
 
 
+def test_forecasts_of_other_quantiles_alone_are_evaluated_by_their_means(shop: Pipeline) -> None:
+    """As they are where the gate keeps the version with the new quantiles out."""
+    candidate = shop.run("backtest", incumbent=None)
+    assert candidate["champion"] == "seasonal-naive"
+    shop.files["backtest-v1"] = shop.files["backtest"]
+    forecast(shop, "forecast-1", "v1", "2024-02-11", 1.1)
+    shop.spec["model"]["quantiles"] = [0.2, 0.8]
+    shop.spec["alerts"] = [{**ALERT, "false_alarms_per_year": 1}]
+    facts = judged(shop, versions=["v1"])["facts"]
+    assert facts["metrics"]["wape"] == pytest.approx(0.1)
+    assert (facts["metrics"]["coverage"], facts["metrics"]["pinball"]) == (None, None)
+
+
 def test_another_version_is_measured_on_the_very_rows_that_the_first_one_forecast(shop: Pipeline) -> None:
     forecast(shop, "forecast-2", "v1", "2024-02-09", 2.0)
     forecast(shop, "forecast-1", "v1", "2024-02-11", 2.0, ("001",))
@@ -177,3 +191,11 @@ def test_series_without_a_static_value_are_a_segment_too(tmp_path: Path) -> None
     assert [(row["segment"], row["value"]) for row in found] == [
         ("shop", "001"), ("shop", "NA"), ("region", ""), ("region", "north"),
     ]  # fmt: skip
+
+
+def test_one_series_has_no_segments(tmp_path: Path) -> None:
+    run = Pipeline(tmp_path, dataset={"series": []}).data(sales(shops=("001",)))
+    run.check()
+    request = StepRequest("evaluate", run.spec, tmp_path, tmp_path, dict(run.files), {"now": NOW})
+    with pytest.raises(UsageError, match="demand is one series, without segments"):
+        compare_errors(request, "segment", None)
