@@ -124,6 +124,11 @@ def test_forecasts_that_were_always_right_take_no_safety_stock() -> None:
     assert levels(np.zeros((2, 3, HORIZON))).safety_stock == pytest.approx([0.0, 0.0])
 
 
+def test_forecasts_that_were_always_too_low_by_as_much_take_that_much_for_a_fill_rate() -> None:
+    always = levels(np.full((1, 3, HORIZON), 2.0), service="fill-rate", service_level=0.999)
+    assert always.safety_stock == pytest.approx([6.0], rel=0.01)
+
+
 def test_a_class_with_enough_errors_has_a_shape_of_its_own() -> None:
     errors = np.concatenate([noise([1.0] * 30, 4), np.abs(noise([1.0] * 30, 4, seed=1)) ** 3])
     terms, classes = order_terms(inventory(), pd.RangeIndex(60)), np.repeat([0, 3], 30)

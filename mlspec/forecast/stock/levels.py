@@ -219,7 +219,7 @@ class _Demand:
     def shortage_with(self, stock: Array) -> Array:
         """Return the expected shortage that this stock leaves."""
         sigma, beyond = self.sigma, stock - self.shape.mean * self.size
-        factors = np.divide(beyond, sigma, out=np.where(beyond >= 0, np.inf, -np.inf), where=sigma > 0)
+        factors = np.divide(beyond, sigma, out=np.zeros(len(sigma)), where=sigma > 0)
         return np.where(sigma > 0, self.shape.losses(factors) * sigma, np.maximum(-beyond, 0.0))
 
 
