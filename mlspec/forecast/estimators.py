@@ -61,6 +61,19 @@ def build_estimator(settings: TreeSettings, *, threads: int = 1, network: Mappin
     )
 
 
+def fit_array(settings: TreeSettings, estimator: Any, features: Array, target: npt.NDArray[np.floating[Any]]) -> Any:
+    """Fit an estimator of `build_estimator` to rows in memory, which may be written to, and return it.
+
+    scikit-learn 1.9 fails at a column without any value, such as a lag that is longer than the history. A value in one row makes no
+    leaf of its own, so that trees leave such a column alone.
+    """
+    if settings.library != "lightgbm":
+        for place in np.flatnonzero(np.isnan(features[0])):
+            if np.isnan(features[:, place]).all():
+                features[0, place] = 0.0
+    return estimator.fit(features, target)
+
+
 def fit_batches(
     settings: TreeSettings, rows: RowBatches, target: npt.NDArray[np.floating[Any]], *, threads: int = 1
 ) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlspec.forecast import trees
-from mlspec.forecast.estimators import Array, TreeSettings, build_estimator
+from mlspec.forecast.estimators import Array, TreeSettings, build_estimator, fit_array
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class MemoryRows:
         model = build_estimator(settings, network=self.network)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
-            model.fit(self._features, self._target)
+            fit_array(settings, model, self._features, self._target)
         return FittedTrees(model)
 
     def close(self) -> None:

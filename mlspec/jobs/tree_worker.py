@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlspec.forecast.estimators import BATCH_ROWS, Array, TreeSettings, build_estimator, fit_batches
+from mlspec.forecast.estimators import BATCH_ROWS, Array, TreeSettings, build_estimator, fit_array, fit_batches
 from mlspec.forecast.trees import dump_trees
 
 
@@ -36,9 +36,8 @@ def main(text: str) -> None:
             if settings.library == "lightgbm":
                 model = fit_batches(settings, rows, rows.read_target("float32"), threads=job["threads"])
             else:
-                model = build_estimator(settings, threads=job["threads"]).fit(
-                    rows.map_features(), rows.read_target("float64")
-                )
+                estimator = build_estimator(settings, threads=job["threads"])
+                model = fit_array(settings, estimator, rows.map_features(), rows.read_target("float64"))
         data = dump_trees(model, settings.library)
     except MemoryError:
         os._exit(NO_MEMORY)
@@ -85,8 +84,8 @@ class RowsOfFile:
         return target
 
     def map_features(self) -> Array:
-        """Return the features of all rows without a copy: the file is their memory."""
-        stored = mmap.mmap(self.file, 0, prot=mmap.PROT_READ)
+        """Return the features of all rows without a copy: the file is their memory. What is written to them stays here."""
+        stored = mmap.mmap(self.file, 0, access=mmap.ACCESS_COPY)
         return np.frombuffer(stored, "float64", self.rows * self.columns).reshape(self.rows, self.columns)
 
     def _read(self, start: int, count: int) -> Array:

@@ -12,7 +12,7 @@ from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.candidates import FAMILIES, fit_candidate
 from mlspec.forecast.features import CategoryEncoder, feature_matrix
 from mlspec.forecast.frame import AVAILABLE, ID, MEAN
-from mlspec.spec.candidates import Candidate
+from mlspec.spec.candidates import Candidate, GradientBoosting
 from tests.forecast.test_stored_panel import WHOLE
 
 SERIES = WHOLE.select_series(WHOLE.series[ID][:4])
@@ -30,6 +30,17 @@ def test_a_candidate_forecasts_a_panel_with_columns_of_all_kinds(kind: str) -> N
     means = forecast_means(fit_candidate(candidate, SERIES, 0), SERIES, kind)
     assert means.groupby(ID)[MEAN].size().tolist() == [SERIES.layout.horizon] * 4
     assert np.isfinite(means[MEAN]).all()
+
+
+def test_trees_leave_a_column_without_any_value_alone() -> None:
+    """Such as the lag of a past covariate that is longer than the history."""
+    empty = replace(SERIES, frame=SERIES.frame.assign(x_price=np.nan))
+    without = replace(
+        SERIES, frame=SERIES.frame.drop(columns="x_price"), layout=replace(SERIES.layout, past=("x_offer",))
+    )
+    candidate = GradientBoosting(kind="gradient-boosting", lags=(1, 7), iterations=5)
+    one, other = (forecast_means(fit_candidate(candidate, panel, 0), panel, "trees")[MEAN] for panel in (empty, without))
+    assert one.tolist() == other.tolist()
 
 
 def test_a_column_may_have_the_name_of_another_ones_lag() -> None:
