@@ -39,7 +39,9 @@ def test_trees_leave_a_column_without_any_value_alone() -> None:
         SERIES, frame=SERIES.frame.drop(columns="x_price"), layout=replace(SERIES.layout, past=("x_offer",))
     )
     candidate = GradientBoosting(kind="gradient-boosting", lags=(1, 7), iterations=5)
-    one, other = (forecast_means(fit_candidate(candidate, panel, 0), panel, "trees")[MEAN] for panel in (empty, without))
+    one, other = (
+        forecast_means(fit_candidate(candidate, panel, 0), panel, "trees")[MEAN] for panel in (empty, without)
+    )
     assert one.tolist() == other.tolist()
 
 
@@ -56,4 +58,6 @@ def test_a_column_may_have_the_name_of_another_ones_lag() -> None:
     made = feature_matrix(panel, CategoryEncoder.from_panel(panel))
     assert (made.history[lagged] == 1.0).all()
     assert (made.ahead[lagged] == 1.0).all()
-    assert len(made.history.columns) == len(feature_matrix(SERIES, CategoryEncoder.from_panel(SERIES)).history.columns) + 1
+    assert (
+        len(made.history.columns) == len(feature_matrix(SERIES, CategoryEncoder.from_panel(SERIES)).history.columns) + 1
+    )

@@ -75,7 +75,9 @@ def test_it_is_no_gap_and_no_end_of_the_series(tmp_path: Path, missing: str) -> 
 
 
 def test_a_period_in_which_nothing_was_for_sale_anywhere_hides_no_gap_of_another_one(tmp_path: Path) -> None:
-    sold = [line for line in table(days=36).splitlines() if line != f"b,{START + timedelta(days=12)},{3 * WEEK[12 % 7]},1"]
+    sold = [
+        line for line in table(days=36).splitlines() if line != f"b,{START + timedelta(days=12)},{3 * WEEK[12 % 7]},1"
+    ]
     out = [f"{shop},{START + timedelta(days=day)},0,0" for shop in "ab" for day in range(36, 42)]
     facts = checked(tmp_path, "\n".join([*sold, *out, ""])).facts["check"]
     (gaps,) = [check for check in facts["checks"] if check["check"] == "gaps"]

@@ -35,6 +35,8 @@ def check_hierarchy(forecast: Forecast) -> Iterator[Problem]:
 def check_reconcile_windows(forecast: Forecast) -> Iterator[Problem]:
     """Levels that are reconciled need two windows of the backtest: each is corrected by the errors of the others."""
     if forecast.dataset.reconcile != BOTTOM_UP and forecast.model.backtest.windows < FEWEST_WITH_OTHERS:
-        message = "each window of the backtest is corrected by the errors of the others, and model.backtest.windows is 1"
+        message = (
+            "each window of the backtest is corrected by the errors of the others, and model.backtest.windows is 1"
+        )
         hint = f"write model.backtest.windows: {FEWEST_WITH_OTHERS} or more"
         yield Problem((*_HIERARCHY, "reconcile"), "hierarchy", message, hint)
