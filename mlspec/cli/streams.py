@@ -64,7 +64,7 @@ def open_standard_streams() -> Iterator[StandardStream]:
     if getattr(sys.stdout, "errors", None) == "strict" and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     output = StandardStream(sys.stdout)
-    sys.stdout, sys.stderr = output, StandardStream(sys.stderr)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = output, StandardStream(sys.stderr)
     try:
         yield output
     finally:

@@ -222,7 +222,7 @@ def _check_series(evidence: ContractEvidence) -> CheckResult | None:
 
 
 def _check_some_series(evidence: ContractEvidence) -> CheckResult | None:
-    """Check that a series is left to forecast: not all have ended, and where new series are not forecast, not all others are new."""
+    """Check that a series is left: not all have ended, and where new series are not forecast, not all others are new."""
     span = evidence.spans
     if len(span.active) or not len(span.first):
         return None

@@ -137,7 +137,8 @@ def _refuse_part_of_a_name(series: Sequence[str], uri: str | None, root: Path, d
     if telling:
         lacking = ", ".join(f"'{name}'" for name in series if name not in present)
         raise DataError(
-            f"dataset.future: the plan has rows by '{telling[0]}' and no column {lacking}: its rows are neither of one series nor of all",
+            f"dataset.future: the plan has rows by '{telling[0]}' and no column {lacking}: its rows are neither of one series "
+            "nor of all",
             hint=f"add {lacking}, with rows for each series; or leave the series columns out, with one row a period for all",
         )
 

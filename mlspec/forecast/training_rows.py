@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class MemoryRows:
         model = build_estimator(settings, network=self.network)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
-            fit_array(settings, model, self._features, self._target)
+            fit_array(settings, model, cast("Array", self._features), cast("Array", self._target))
         return FittedTrees(model)
 
     def close(self) -> None:

@@ -260,7 +260,8 @@ def test_an_address_in_the_project_or_the_cloud_is_taken(uri: str) -> None:
     row("model.candidates[0].lags", "one lag or more", model__candidates=[{"kind": "gradient-boosting", "lags": []}]),
     row("model.candidates[0].lags[2]", "1 is given twice", model__candidates=[{"kind": "gradient-boosting", "lags": [1, 2, 1]}]),
     row("model.backtest.metric", "one window has none", model__backtest={"windows": 1, "metric": "pinball"}),
-    row("model.gate[0].metric", "one window has none", model__backtest={"windows": 1}, model__gate=[{"metric": "coverage", "within": 0.1}]),
+    row("model.gate[0].metric", "one window has none", model__backtest={"windows": 1},
+        model__gate=[{"metric": "coverage", "within": 0.1}]),
     row("inventory.lead_time", "= 3 periods", inventory={"service_level": 0.9, "lead_time": 2}),
 ])  # fmt: skip
 def test_the_model_is_one_that_can_be_fitted(changes: dict[str, Any], path: str, says: str) -> None:

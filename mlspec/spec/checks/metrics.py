@@ -46,7 +46,9 @@ def backtest_problem(name: str, model: Model) -> ProblemAndHint | None:
     if problem := quantiles_problem(name, len(model.quantiles)):
         return problem
     if find_metric(name).quantiles and model.backtest.windows < FEWEST_WITH_OTHERS:
-        message = f"{name} is measured on quantiles, and a backtest of one window has none: they come from the other windows' errors"
+        message = (
+            f"{name} is measured on quantiles, and a backtest of one window has none: they are errors of other windows"
+        )
         return message, f"write model.backtest.windows: {FEWEST_WITH_OTHERS} or more"
     return None
 
