@@ -132,7 +132,7 @@ MUTATIONS = (
     Mutation("the demand of a period without stock is not known", "forecast/available.py",
              "TARGET: rows.frame[TARGET].mask(hidden)", "TARGET: rows.frame[TARGET]", "tests/jobs/test_available.py"),
     Mutation("a period without stock is no gap", "forecast/spans.py",
-             "counted = has_value | (unavailable(rows) & (places >= 0))", "counted = has_value",
+             "counted = has_value | (unavailable(rows) & (places >= 0) & (places <= newest))", "counted = has_value",
              "tests/jobs/test_available.py::test_it_is_no_gap_and_no_end_of_the_series"),
     Mutation("a promotion that is known is no outlier", "forecast/outliers.py",
              "return rows[~_explained(panel, rows)]", "return rows",
