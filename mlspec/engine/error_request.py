@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlspec.engine.comparable_runs import evaluated_runs
 from mlspec.engine.effects import recorded_file
 from mlspec.engine.rows import newest_run
 from mlspec.engine.serving_record import load_serving
-from mlspec.plan.retention import EVALUATED_RUNS
+from mlspec.errors import StateError
 from mlspec.state.step import StepRequest
 from mlspec.targets.base import Target
 
@@ -19,7 +20,12 @@ def error_request(target: Target, name: str, now: str, root: Path) -> StepReques
     """
     newest_run(target, name)
     served = load_serving(target, name)
-    runs = [run for run in target.load_runs(name) if "forecast" in run.files][:EVALUATED_RUNS]
+    runs = evaluated_runs(target, name, served.release.spec)
+    if not runs:
+        raise StateError(
+            f"{name} has no forecast yet of the series, periods and values that its spec names now",
+            hint="run `mlspec apply`",
+        )
     files = {f"forecast-{number}": run.files["forecast"] for number, run in enumerate(runs, 1)}
     options = {
         "now": now,

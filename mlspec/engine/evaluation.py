@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from mlspec.engine.comparable_runs import evaluated_runs
 from mlspec.engine.effects import ForecastWork, known_version, panel_files
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError, TargetError
@@ -16,11 +17,11 @@ from mlspec.plan.alerting import AlertTransition, active_silences, advance_alert
 from mlspec.plan.health import healthy_condition
 from mlspec.plan.moments import day_or_hour
 from mlspec.plan.points import alert_points, notice_points
-from mlspec.plan.retention import EVALUATED_RUNS
 from mlspec.plan.rollback import cooldown_end, is_proved_good
 from mlspec.plan.rollout import judging_alerts
 from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.plan.thresholds import AlertVerdict, judge_alert
+from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import metric_kind
 from mlspec.state.ledger import AlertRecord, Ledger
@@ -193,7 +194,7 @@ def evaluation_step(
     options: Mapping[str, Json] = MappingProxyType({}),
 ) -> StoredStep:
     """Return the files and facts of the step `evaluate`."""
-    runs = [run for run in work.engine.target.load_runs(work.name) if "forecast" in run.files][:EVALUATED_RUNS]
+    runs = evaluated_runs(work.engine.target, work.name, resolved_json(work.desired.spec))
     read = panel_files(work)
     if not read:
         raise StateError(f"{work.name}: there is no checked data to evaluate on", hint="run the step check before it")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mlspec.engine.comparable_runs import refuse_other_forecasts
 from mlspec.engine.forecast_sums import compare_files
 from mlspec.engine.rows import PlainRows, load_rows, previous_run, run_from_cutoff, run_of_release, series_columns
 from mlspec.errors import NotFound
@@ -39,8 +40,9 @@ def compare_runs(
 ) -> ForecastComparison:
     """Compare two runs over their common periods, only of the series that `wanted` names.
 
-    Raises UsageError if they have no period in common, or no such series.
+    Raises UsageError if they have no period in common, or no such series, or are of other series, periods or values.
     """
+    refuse_other_forecasts(target, name, before, after)
     series = series_columns(target, name)
     changes = (
         _compare_rows(target, name, before, after, wanted) if wanted else compare_files(target, before, after, series)

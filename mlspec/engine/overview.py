@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mlspec.engine.comparable_runs import refuse_other_forecasts
 from mlspec.engine.error_request import error_request
 from mlspec.engine.rows import newest_run, previous_run
 from mlspec.errors import UsageError
@@ -44,11 +45,13 @@ def overview_basis(target: Target, name: str, now: str) -> OverviewBasis:
 
 
 def find_previous_run(target: Target, name: str, run: ForecastRun) -> ForecastRun | None:
-    """Return the forecast before a run; None if it is the first."""
+    """Return the forecast before a run; None if it is the first one of its series, periods and values."""
     try:
-        return previous_run(target, name, run)
+        previous = previous_run(target, name, run)
+        refuse_other_forecasts(target, name, previous, run)
     except UsageError:
         return None
+    return previous
 
 
 def load_overview(target: Target, name: str, now: str, root: Path, job: OverviewJob) -> ForecastOverview:

@@ -22,6 +22,9 @@ SHAPE = (
 # Keys of `dataset` that came later: they count where they are not their default, so that recorded shapes stay as they are.
 LATER_SHAPE = ("aggregate", "calendar", "missing", "timezone")
 
+# Keys of `dataset` that say of what a forecast is. One that was made under others has other columns, or numbers of another kind.
+MEASURED = ("time", "series", "target", "frequency", "aggregate")
+
 
 @dataclass(frozen=True, slots=True)
 class PromotionBlock:
@@ -100,6 +103,12 @@ def keys_checked_otherwise(observed: Observed, served: Mapping[str, Json]) -> li
     defining += tuple(f"dataset.{key}" for key in LATER_SHAPE)
     keys = {key for key in (*checked, *wanted) if key.startswith(defining)}
     return sorted(key for key in keys if checked.get(key) != wanted.get(key))
+
+
+def forecasts_the_same(spec: Mapping[str, Json], other: Mapping[str, Json]) -> bool:
+    """Return whether forecasts under two specs, as JSON, are of the same series, periods and values, and can be compared."""
+    values, others = (digest_values(document)["dataset"] for document in (spec, other))
+    return all(values.get(key) == others.get(key) for key in MEASURED)
 
 
 def _value_at(document: Mapping[str, Json], key: str) -> Json:

@@ -32,6 +32,7 @@ def test_a_candidate_forecasts_a_panel_with_columns_of_all_kinds(kind: str) -> N
     assert np.isfinite(means[MEAN]).all()
 
 
+@pytest.mark.filterwarnings("ignore:Found null values:UserWarning")
 def test_trees_leave_a_column_without_any_value_alone() -> None:
     """Such as the lag of a past covariate that is longer than the history."""
     empty = replace(SERIES, frame=SERIES.frame.assign(x_price=np.nan))
