@@ -18,6 +18,7 @@ from mlspec.plan import backoff, clock, comparison, delivery, retention, serving
 from mlspec.render import error_tables, series_listing, timeline
 from mlspec.spec import alerts, faults, metrics
 from mlspec.state import request_counts
+from mlspec.targets.gcp.jobs import kept_objects
 from mlspec.targets.notify import deadline
 from mlspec.targets.record import record
 from mlspec.web import connection, instances, page_answers, request_body, server, what_if
@@ -83,6 +84,7 @@ LIMITS = [
     ("docs/reconcile.md", "if more than {} forecasts have work", shares.PER_TASK),
     ("docs/scale.md", "from {:,} rows times `iterations` on", tree_process.FEWEST_ROUNDS),
     ("docs/scale.md", "about {} bytes", regular.PERIOD_BYTES),
+    ("docs/scale.md", "keep or read results for {:.0f} minutes", kept_objects.PAUSE / 60),
     ("docs/serving.md", "at most {:.1f} MB", request_body.MOST_BYTES / 1e6),
     ("docs/serving.md", "{:,} instances", instances.MOST),
     ("docs/serving.md", "{:.0f} s to send the headers", connection.HEADER_SECONDS),
