@@ -29,7 +29,7 @@ targets:
 INFRA = Path(__file__).parents[2] / "infra"
 IMAGE = f"europe-west1-docker.pkg.dev/acme-prod/mlspec/step@sha256:{'0' * 64}"
 ONE = "specs/demand.yaml"
-"""The spec of one of the two forecasts: each folder of terraform takes a second or two, for every plan."""
+"""One of two forecasts, without what specs share: each folder of terraform takes a second or two, for every plan."""
 ONLINE = """\
 deployment: {serve: online, machine: {type: n2-standard-4, min_replicas: 2, max_replicas: 3}}
 schedule: {forecast: "0 6 * * MON"}
@@ -209,14 +209,14 @@ def test_terraform_sees_no_more_of_the_environment_than_it_needs(
 
 
 def test_apply_makes_what_was_planned_once(root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud) -> None:
-    assert front.run(["apply", "--target", "prod", "--yes", ONE]) == 0
+    assert front.run(["apply", "--target", "prod", "--yes"]) == 0
     said = capsys.readouterr().out
     assert "demand: infrastructure and DAG are applied" in said
     assert "demand: release 1 serves" in said
     assert "_project: is up to date" in said
     made = len(cloud.resources())
     assert cloud.get("google_storage_bucket_object", "mlspec_demand.py")
-    assert front.run(["apply", "--target", "prod", ONE]) == 0
+    assert front.run(["apply", "--target", "prod"]) == 0
     assert "Nothing to do: everything is up to date." in capsys.readouterr().out
     assert len(cloud.resources()) == made
 
@@ -262,7 +262,7 @@ def test_what_specs_share_comes_first_and_all_wait_for_it(
 ) -> None:
     (root / "specs" / "demand.yaml").write_text(spec_text("demand") + "notify: [{pubsub: shared-alerts}]\n")
     cloud.fail(Fault("google_pubsub_topic", "create", "Error 503", id=".*shared-alerts"))
-    assert front.run(["apply", "--target", "prod", "--yes", ONE]) == 1
+    assert front.run(["apply", "--target", "prod", "--yes"]) == 1
     said = capsys.readouterr().out
     assert "_project: failed" in said
     assert "demand: not applied" in said

@@ -197,7 +197,7 @@ def test_its_own_quantiles_are_corrected_by_their_own_past_errors(tmp_path: Path
     """Intervals that are too wide get as narrow as past errors say, and stay in order; the mean is not touched."""
     (tmp_path / "own").mkdir()
     (tmp_path / "none").mkdir()
-    windows = {"windows": 4, "step": 1}
+    windows = {"windows": 6, "step": 1}
     own = pipeline(tmp_path / "own", PROMO, text=OWN, backtest=windows)
     whole(own)
     none = pipeline(tmp_path / "none", PROMO, backtest=windows)
