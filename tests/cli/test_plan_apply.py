@@ -103,7 +103,7 @@ def test_a_signal_before_anything_was_changed_exits_as_the_shell_expects(
 ) -> None:
     monkeypatch.setattr("mlspec.cli.planning.git_commit", lambda _root: signal.raise_signal(number))
     said = mlspec("apply")
-    assert (said.code, f"stopped by {number.name}; nothing was changed" in said.err) == (code, True)
+    assert (said.code, f"stopped by {number.name}; the same command can be run again" in said.err) == (code, True)
     assert not Path(".mlspec").exists()
 
 
