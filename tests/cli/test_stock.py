@@ -37,6 +37,6 @@ def test_a_table_of_terms_is_looked_at_with_the_data(mlspec: Mlspec) -> None:
     assert (said.code, "inventory: 1 term of orders cannot be used" in said.out) == (1, True)
     assert "series 'NA' has no lead_time" in said.out
     refused = mlspec("apply")
-    assert (refused.code, "correct the data, or inventory in the spec" in refused.err) == (1, True)
+    assert (refused.code, "correct the data, or inventory in the spec" in refused.out) == (1, True)
     Path("data/terms.csv").write_text("shop,days\n001,1\nNA,0\n")
     assert mlspec("validate", "--data").code == 0
