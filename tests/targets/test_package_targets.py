@@ -337,6 +337,9 @@ def test_a_secret_that_a_package_puts_into_an_error_is_not_shown(site: Path, roo
     assert "open_store: acme_" in said.all
     assert "ConnectionError: denied: [secret]" in said.all
     assert KEY not in said.all
+    with pytest.raises(BrokenTarget, match=r"denied: \[secret\]$") as broken:  # the command line hides it once more
+        open_prod(root)
+    assert KEY not in str(broken.value)
 
 
 # --- what a package may not do ---------------------------------------------------------------------------------------------
