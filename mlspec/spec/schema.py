@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from mlspec.models.package_metrics import offered_names
+from mlspec.models.package_targets import offered_types
 from mlspec.spec.example import example_at
 from mlspec.spec.explain import KINDS, field_places
 from mlspec.spec.reader import read_yaml
@@ -62,13 +64,16 @@ def _document_schema(kind: str) -> Schema:
 
 def _model_schema(kind: str) -> Schema:
     """Return pydantic's schema of a document, with the keys that a user writes and an example for each field."""
-    schema: Schema = json.loads(_model_schema_text(kind))
+    schema: Schema = json.loads(_model_schema_text(kind, (*offered_names(), *offered_types())))
     return schema
 
 
-@cache
-def _model_schema_text(kind: str) -> str:
-    """Return it as JSON: it takes a tenth of a second to make, and a schema of overlays has that of the forecast several times."""
+@lru_cache(maxsize=8)
+def _model_schema_text(kind: str, _offered: tuple[str, ...]) -> str:
+    """Return it as JSON, once for the names that installed packages bring, as they are in it.
+
+    It takes a tenth of a second to make, and a schema of overlays has that of the forecast several times.
+    """
     root, text, _, _ = KINDS[kind]
     schema: Schema = root.model_json_schema(by_alias=True, mode="validation", schema_generator=_UntitledSchema)
     _forbid_extra_keys(schema)
