@@ -19,7 +19,7 @@ from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.engine.what_if import compare_what_if
 from mlspec.errors import UsageError
 from mlspec.plan.moments import format_moment
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 from mlspec.state.assumptions import Assumptions
 from mlspec.targets.base import OpenedTarget
 
@@ -162,7 +162,7 @@ class ForecastHandle:
 
     def _open(self) -> OpenedTarget:
         target = self._target.open(self._root)
-        known_name(self._name, target.forecast_names())
+        recorded_name(self._name, target.forecast_names())
         return target
 
     def _load_run(self, role: str, cutoff: str | None, release: int | None) -> pd.DataFrame:

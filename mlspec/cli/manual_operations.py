@@ -9,15 +9,15 @@ from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import SpecError, UsageError
 from mlspec.plan.releases import release_spec
-from mlspec.plan.select import known_name
-from mlspec.spec import ResolvedSpec
+from mlspec.plan.select import recorded_name
+from mlspec.spec import LoadedSpecs, ResolvedSpec
 from mlspec.spec.faults import did_you_mean
 
 
 def open_applied(name: str, target: str) -> Engine:
     """Return an engine on the target where `name` is applied. Raises UsageError with the nearest name if it is not."""
     opened_target = open_here(target)
-    known_name(name, opened_target.forecast_names())
+    recorded_name(name, opened_target.forecast_names())
     return open_engine(opened_target, find_root(), ignore_progress)
 
 
@@ -26,11 +26,16 @@ def open_applied_spec(name: str, target: str, tell: ProgressReporter) -> tuple[E
     loaded = open_named_spec(name, target)
     root = find_root()
     opened_target = open_target(loaded.project, root, target)
-    known_name(name, opened_target.forecast_names())
+    recorded_name(name, opened_target.forecast_names())
+    return open_engine(opened_target, root, tell), described_spec(name, loaded)
+
+
+def described_spec(name: str, loaded: LoadedSpecs) -> ResolvedSpec:
+    """Return the spec of a forecast that has a spec or a record. Raises SpecError if no spec describes it."""
     spec = next((resolved for resolved in loaded.specs if resolved.name == name), None)
     if spec is None:
         raise SpecError(f"no spec under specs/ describes {name} any more", hint=f"`mlspec destroy {name}` removes it")
-    return open_engine(opened_target, root, tell), spec
+    return spec
 
 
 def require_alert(engine: Engine, name: str, alert: str) -> None:

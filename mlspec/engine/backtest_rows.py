@@ -8,7 +8,7 @@ from mlspec.engine.rows import PlainRows, checked_facts, plain_rows, read_rows
 from mlspec.errors import StateError, UsageError
 from mlspec.models import SERIES, TIME
 from mlspec.plan.releases import release_spec
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 from mlspec.plan.serving import stable_version
 from mlspec.spec.dataset import Dataset
 from mlspec.spec.faults import did_you_mean
@@ -53,7 +53,7 @@ def load_realised(target: Target, name: str, columns: Sequence[str], values: Seq
 
 
 def _find_version(target: Target, name: str, version: str | None) -> Version:
-    known_name(name, target.forecast_names())
+    recorded_name(name, target.forecast_names())
     versions = {judged.version: judged for judged in target.load_versions(name)}
     if version is not None and version not in versions:
         raise UsageError(

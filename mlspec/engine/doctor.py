@@ -40,7 +40,8 @@ def run_checks(loaded: LoadedSpecs, root: Path, target: str, environment: Mappin
 
 def _check_specs(loaded: LoadedSpecs) -> Finding:
     if loaded.faults:
-        message = f"{count_faults(loaded.faults):,} errors; the needs of these specs are not checked"
+        count = count_faults(loaded.faults)
+        message = f"{count:,} error{'' if count == 1 else 's'}; the needs of these specs are not checked"
         return Finding("project", "specs", "missing", message, "mlspec validate")
     return Finding("project", "specs", "ok", f"{len(loaded.specs)} read")
 

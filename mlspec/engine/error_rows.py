@@ -11,7 +11,7 @@ from mlspec.engine.error_request import error_request
 from mlspec.engine.rows import PlainRows
 from mlspec.errors import UsageError
 from mlspec.plan.natural_order import natural_key
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 from mlspec.spec.metrics import MAIN, Metric, accuracy_metrics
 from mlspec.state.error_grouping import ErrorGrouping
 from mlspec.state.step import StepRequest
@@ -42,7 +42,7 @@ def load_errors(
 
     Raises UsageError for an unknown name, or if there is nothing to measure.
     """
-    name = known_name(request.name, target.forecast_names())
+    name = recorded_name(request.name, target.forecast_names())
     columns, found = compare(error_request(target, name, request.now, request.root), request.by, request.cutoff)
     if not any(row[side] for row in found for side in SIDES):
         raise UsageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlspec.engine.history_json import version_state
 from mlspec.engine.rows import PlainRows
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 from mlspec.plan.serving import observed_traffic
 from mlspec.spec.metrics import accuracy_metrics
 from mlspec.targets.base import Target
@@ -12,7 +12,7 @@ from mlspec.targets.base import Target
 
 def version_rows(target: Target, name: str) -> PlainRows:
     """Return all versions, newest first, each with its metrics in the backtest and its share of traffic in percent."""
-    known_name(name, target.forecast_names())
+    recorded_name(name, target.forecast_names())
     observed = target.observe_forecast(name)
     traffic, bad = observed_traffic(observed), observed.ledger.quarantined_versions
     versions = target.load_versions(name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from mlspec.engine.effects import LEVEL_SCORES, recorded_fact
-from mlspec.engine.rows import PlainRows, newest_run, read_rows
+from mlspec.engine.rows import load_rows, newest_run
 from mlspec.engine.series_curves import CurveSource, open_curves
 from mlspec.engine.status import ForecastStatus, forecast_status
 from mlspec.errors import StateError
@@ -19,7 +19,7 @@ from mlspec.plan.stock_outcomes import stock_outcomes
 from mlspec.render.page_facts import AttentionItem, ForecastPageFacts
 from mlspec.render.series_listing import SeriesIndex
 from mlspec.spec.forecast import Forecast
-from mlspec.state.record import FileRef, Release, Version
+from mlspec.state.record import ForecastRun, Release, Version
 from mlspec.targets.base import Target
 
 _STOCK_ROWS = 50
@@ -60,7 +60,7 @@ def gather_facts(
         candidates=sort_candidates(recorded_fact(version, "candidates")),
         gate=version.reasons,
         quality=checked.facts,
-        inventory=_stock_facts(target, name, run.files, run.facts, len(spec.dataset.series)),
+        inventory=_stock_facts(target, run, len(spec.dataset.series)),
         events=target.load_events(name),
         interval=recorded_fact(version, "interval"),
         ready=status.ready,
@@ -129,12 +129,11 @@ def _lineage_facts(version: Version, release: Release) -> dict[str, Any]:
     return {key.replace("_", " "): value for key, value in words.items()}
 
 
-def _stock_facts(
-    target: Target, forecast: str, files: Mapping[str, FileRef], facts: Mapping[str, Any], words: int
-) -> dict[str, Any] | None:
-    if "inventory" not in files or "inventory" not in facts:
+def _stock_facts(target: Target, run: ForecastRun, words: int) -> dict[str, Any] | None:
+    facts = run.facts
+    if "inventory" not in run.files or "inventory" not in facts:
         return None
-    rows: PlainRows = read_rows(target.fetch_file(forecast, files["inventory"]))
+    rows = load_rows(target, run.forecast, "inventory", run)  # in the order of `mlspec inventory`
     return {
         "columns": rows.columns,
         "rows": rows.values[:_STOCK_ROWS],

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from mlspec.errors import MissingExtra, NotFound, StateError, UsageError
 from mlspec.plan.natural_order import natural_key
 from mlspec.plan.releases import release_spec
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 from mlspec.spec.faults import did_you_mean
 from mlspec.state.record import ForecastRun, Release
 from mlspec.targets.base import Target
@@ -104,7 +104,7 @@ def _plain_value(value: Any, form: _TimeForm) -> Any:
 
 def newest_run(target: Target, name: str) -> ForecastRun:
     """Return the newest forecast run. Raises UsageError for an unknown name, StateError if there is none yet."""
-    known_name(name, target.forecast_names())
+    recorded_name(name, target.forecast_names())
     for run in target.load_runs(name):
         return run
     raise StateError(f"{name} has no forecast yet", hint="`mlspec status` says why; `mlspec apply` makes one")
@@ -115,7 +115,7 @@ def run_from_cutoff(target: Target, name: str, cutoff: str) -> ForecastRun:
 
     Raises UsageError if there is none.
     """
-    known_name(name, target.forecast_names())
+    recorded_name(name, target.forecast_names())
     runs = sorted((*target.load_runs(name), *target.load_backfills(name)), key=lambda run: run.created, reverse=True)
     for run in runs:
         if run.cutoff == cutoff:
@@ -128,7 +128,7 @@ def run_from_cutoff(target: Target, name: str, cutoff: str) -> ForecastRun:
 
 def run_of_release(target: Target, name: str, number: int) -> ForecastRun:
     """Return the last forecast that a release made while it was the newest one. Raises UsageError if there is none."""
-    known_name(name, target.forecast_names())
+    recorded_name(name, target.forecast_names())
     releases = {release.release: release for release in target.load_releases(name)}
     if number not in releases:
         known = ", ".join(f"r{each}" for each in sorted(releases)) or "none yet"

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlspec.engine.effects import checked_files
 from mlspec.errors import StateError
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 from mlspec.plan.serving import keys_checked_otherwise, stable_version
 from mlspec.state.observed import Observed
 from mlspec.state.record import FileRef, Release, Version
@@ -45,7 +45,7 @@ class ServingRecord:
 
 def load_serving(target: Target, name: str) -> ServingRecord:
     """Return what serves. Raises UsageError for an unknown name, and StateError if nothing serves."""
-    name = known_name(name, target.forecast_names())
+    name = recorded_name(name, target.forecast_names())
     observed = target.observe_forecast(name)
     serves = stable_version(observed)
     release = next((one for one in target.load_releases(name) if one.version == serves), None)

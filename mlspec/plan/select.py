@@ -66,3 +66,13 @@ def known_name(name: str, names: Sequence[str]) -> str:
     raise NotFound(
         f"there is no forecast '{name}'", hint=hint if names else "nothing was applied yet: run `mlspec apply`"
     )
+
+
+def recorded_name(name: str, recorded: Sequence[str]) -> str:
+    """Return `name` if it is one of the `recorded` forecasts. Raises UsageError with the nearest: a spec alone is no record."""
+    if name in recorded or not recorded:
+        return known_name(name, recorded)
+    hint = did_you_mean(name, recorded)
+    raise NotFound(
+        f"there is no forecast '{name}' on record", hint=f"`mlspec apply` puts a spec's forecast on record; {hint}"
+    )

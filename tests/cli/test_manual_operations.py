@@ -75,6 +75,15 @@ def test_a_forecast_without_a_spec_is_not_rolled_back(watched: Mlspec) -> None:
     said = watched("rollback", "demand", "--reason", "x")
     assert said.code == 1
     assert "no spec under specs/ describes demand any more" in said.err
+    tried = watched("notify", "test", "demand")
+    assert (tried.code, tried.err) == (1, said.err)
+    # The other one has a spec, and nothing of it was applied.
+    for words in (("forecast", "other"), ("history", "other"), ("resume", "other")):
+        new = watched(*words)
+        assert (new.code, new.err.splitlines()) == (2, [
+            "error: there is no forecast 'other' on record",
+            "hint: `mlspec apply` puts a spec's forecast on record; known: demand",
+        ])  # fmt: skip
 
 
 def test_a_rollback_is_looked_at_before_it_is_made(watched: Mlspec) -> None:

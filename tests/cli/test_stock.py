@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from tests.cli.test_session import Mlspec, applied, mlspec
-from tests.examples import edit
+from mlspec.clock import utc_now
+from mlspec.engine.report import gather_facts
+from mlspec.targets.local.target import LocalTarget
+from tests.cli.test_session import Mlspec, mlspec
+from tests.examples import edit, sales
 
-__all__ = ["applied", "mlspec"]
+__all__ = ["mlspec"]
 
 
-def test_what_the_levels_would_have_reached(applied: Mlspec) -> None:
-    said = applied("inventory", "demand")
+def test_what_the_levels_would_have_reached(mlspec: Mlspec) -> None:
+    Path("data/sales.csv").write_text(sales(shops=("9", "10")))
+    assert mlspec("apply").code == 0
+    said = mlspec("inventory", "demand")
     assert (
         "policy (R,S) on the backtest's actuals, where a cycle service of 95% is asked for: seasonal-naive" in said.err
     )
     assert said.err.count("in stock") == 1  # the champion is the baseline
-    rows = json.loads(applied("inventory", "demand", "--simulation", "--output", "json").out)["rows"]
+    rows = json.loads(mlspec("inventory", "demand", "--simulation", "--output", "json").out)["rows"]
     assert [row["policy"] for row in rows] == ["(R,S)", "(s,S)"]
     assert 0 <= rows[0]["cycle_service"] <= 1
     assert rows[0]["cycles"] == 4  # two windows of two shops
-    text = applied("inventory", "demand", "--simulation").out
+    text = mlspec("inventory", "demand", "--simulation").out
     assert f"{rows[0]['fill_rate']:.1%}" in text
-    assert applied("inventory", "demand", "--simulation", "--series", "shop=NA").code == 2
+    assert mlspec("inventory", "demand", "--simulation", "--series", "shop=9").code == 2
+    # The table and the page have the series in one order: 9 before 10.
+    levels = json.loads(mlspec("inventory", "demand", "--output", "json").out)["rows"]
+    page = find_stock_facts(LocalTarget(Path(".mlspec").absolute()), "demand")
+    assert [row["shop"] for row in levels] == [row[0] for row in page["rows"]] == ["9", "10"]
+
+
+def find_stock_facts(target: LocalTarget, name: str) -> dict[str, Any]:
+    found = gather_facts(target, name, utc_now()).facts.inventory
+    assert found is not None
+    return found
 
 
 def test_a_table_of_terms_is_looked_at_with_the_data(mlspec: Mlspec) -> None:

@@ -12,7 +12,7 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.target import open_here
 from mlspec.engine.release_comparison import compare_release_forecasts, diff_releases, find_release
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 from mlspec.state.resource import field_text
 
 
@@ -33,7 +33,7 @@ def command(
     the periods that both have.
     """
     opened_target = open_here(target)
-    known_name(name, opened_target.forecast_names())
+    recorded_name(name, opened_target.forecast_names())
     old, new = (find_release(opened_target, name, text) for text in (first, second))
     compared = compare_release_forecasts(opened_target, name, old, new) if values else None
     changed = diff_releases(opened_target, name, old, new)

@@ -12,7 +12,7 @@ from mlspec.cli.log_options import log_options
 from mlspec.cli.target import open_here
 from mlspec.errors import UsageError
 from mlspec.plan.exported_runs import exported_runs
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 
 
 @click.group(short_help="Export versions and metrics to MLflow.")
@@ -44,7 +44,7 @@ def export_mlflow(names: tuple[str, ...], target: str, output: str, tracking_uri
     opened = open_here(target)
     known = opened.forecast_names()
     for name in names:
-        known_name(name, known)
+        recorded_name(name, known)
     chosen = tuple(dict.fromkeys(names)) or known
     if "{name}" not in experiment and len(chosen) > 1:
         raise UsageError(

@@ -13,7 +13,7 @@ from mlspec.cli.escape import printable
 from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here
 from mlspec.engine.history_json import event_json, release_json, release_state, version_json, version_state
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 from mlspec.spec.metrics import MAIN
 from mlspec.state.record import Release, Version
 
@@ -26,7 +26,7 @@ from mlspec.state.record import Release, Version
 def command(name: str, target: str, output: str, limit: int) -> None:
     """List what happened to a forecast: releases, versions and events, newest first."""
     opened_target = open_here(target)
-    known_name(name, opened_target.forecast_names())
+    recorded_name(name, opened_target.forecast_names())
     releases, versions = opened_target.load_releases(name), opened_target.load_versions(name)
     events = opened_target.load_events(name)
     observed = opened_target.observe_forecast(name)

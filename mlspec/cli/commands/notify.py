@@ -11,7 +11,8 @@ from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.log_options import log_options
-from mlspec.cli.project import find_root, open_named_spec
+from mlspec.cli.manual_operations import described_spec
+from mlspec.cli.project import find_root, known_forecasts, open_named_spec
 from mlspec.cli.senders import notice_settings, sender_factory
 from mlspec.cli.target import timestamp
 from mlspec.engine.deliver import ReceiverTrial, try_receivers
@@ -38,15 +39,15 @@ def send_test(name: str, target: str, output: str, receiver: str | None) -> int:
     is an alert that is resolved at once. Exits with 1 unless every receiver accepted it.
     """
     loaded = open_named_spec(name, target)
-    known_name(name, [spec.name for spec in loaded.specs])
-    spec = next(spec.forecast for spec in loaded.specs if spec.name == name)
+    opened = open_target(loaded.project, find_root(), target)
+    known_name(name, known_forecasts(loaded, opened))
+    spec = described_spec(name, loaded).forecast
     kinds = [kind for one in spec.notify for kind in one.kinds]
     if not kinds:
         raise UsageError(f"{name} names no receiver", hint="add one under `notify`: `mlspec explain notify`")
     if receiver is not None and receiver not in kinds:
         hint = did_you_mean(receiver, kinds) or f"its receivers are of the kinds {', '.join(dict.fromkeys(kinds))}"
         raise UsageError(f"--receiver: {name} has no receiver of the kind '{receiver}'", hint=hint)
-    opened = open_target(loaded.project, find_root(), target)
     senders = sender_factory(opened.read_secret, timestamp, opened.project, notice_settings(loaded.project))
     wanted = [one for one in spec.notify if receiver is None or receiver in one.kinds]
     trials = try_receivers(spec, wanted, senders, timestamp())

@@ -21,7 +21,7 @@ from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.prune import ForecastPrune, PrunedForecast, PrunePlan
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import SpecError, UsageError
-from mlspec.plan.select import known_name
+from mlspec.plan.select import recorded_name
 from mlspec.spec import LoadedSpecs
 from mlspec.spec.load import PROJECT_FILE
 from mlspec.spec.retention import Retention
@@ -49,7 +49,7 @@ def command(names: tuple[str, ...], target: str, output: str, yes: bool, lock_ti
     retention = _required_retention(loaded)
     opened = open_target(loaded.project, root, target)
     recorded = opened.forecast_names()
-    chosen = tuple(dict.fromkeys(known_name(name, recorded) for name in names)) or recorded
+    chosen = tuple(dict.fromkeys(recorded_name(name, recorded) for name in names)) or recorded
     plan = PrunePlan(
         engine=open_engine(opened, root, ignore_progress, retention),
         retention=retention,
