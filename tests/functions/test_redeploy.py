@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import functions_framework
@@ -330,6 +331,16 @@ def test_a_name_that_no_forecast_has_reaches_no_command_and_no_log(
     assert cloud_run.asked == answers == []
     logged = capsys.readouterr().out
     assert not name or name not in logged
+
+
+def test_a_line_of_the_log_and_its_end_are_one_write_so_that_lines_of_two_messages_stay_two(
+    function: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=written.append, flush=lambda: None))
+    function.post("/", data=push({}, b"\xff"), content_type="application/json")
+    assert [json.loads(line)["severity"] for line in written] == ["WARNING"]
+    assert all(line.endswith("\n") for line in written)
 
 
 def test_the_archive_is_the_source_and_the_same_bytes_every_time(tmp_path: Path) -> None:

@@ -139,8 +139,9 @@ def test_another_host_is_refused_and_remembered(standin_process: Running, monkey
         monkeypatch.setenv(key, value)
     with pytest.raises(requests.exceptions.ProxyError):
         requests.get("https://pypi.org/simple", timeout=10)
+    opener = urllib.request.build_opener()  # `urlopen` keeps the proxies that its process had at its first use
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen("http://example.com/path", timeout=10)
+        opener.open("http://example.com/path", timeout=10)
     with pytest.raises(requests.exceptions.ProxyError):
         requests.get("https://evil-googleapis.com/", timeout=10)
     assert standin_process.strangers() == [

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.tools import needs
+from tests.waiting import until
 
 if TYPE_CHECKING:  # Playwright takes seconds to import, and most processes that run tests open no page
     from playwright.sync_api import Browser, Page
@@ -62,16 +63,25 @@ def browser_thread() -> Iterator[BrowserThread]:
 
 @contextmanager
 def opened(browser: Browser, address: str, size: tuple[int, int] = DESKTOP, **options: Any) -> Iterator[Page]:
-    """Open a page, and hold that nothing on it fails and nothing is blocked."""
+    """Open a page, and hold that nothing on it fails and nothing is blocked.
+
+    A page whose numbers are still measured asks for itself again. It is opened once it no longer does, so that it stays.
+    """
     said: list[str] = []
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, accept_downloads=True, **options)
     page = context.new_page()
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(address)
+    until(lambda: "refresh" not in answered_headers(page, address))
     yield page
     context.close()
     assert said == []
+
+
+def answered_headers(page: Page, address: str) -> dict[str, str]:
+    """Go to an address, and return the headers of its answer: none of a file's."""
+    answer = page.goto(address)
+    return answer.headers if answer else {}
 
 
 def accessibility_faults(page: Page) -> list[str]:

@@ -16,7 +16,6 @@ from mlspec.render.reader import LANGUAGES, Reader
 from mlspec.render.series_listing import SeriesIndex
 from mlspec.state.overview import ForecastOverview, OverviewRow
 from tests.render.test_report import CURVE, FACTS
-from tests.waiting import until
 from tests.web.browser import DESKTOP, PHONE, SMALLEST_TEXT, accessibility_faults, opened, sideways
 from tests.web.page_site import PageProject
 from tests.web.shop import mlspec
@@ -73,7 +72,6 @@ def test_a_page_of_the_server_is_readable_and_accessible(
     site: str, chromium: Browser, path: str, size: tuple[int, int]
 ) -> None:
     with opened(chromium, site + path, size) as page:
-        until(lambda: "page-data" not in page.content() or page.locator("#listing").count() == 1 or bool(page.reload()))
         assert_readable(page)
 
 

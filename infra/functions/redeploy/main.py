@@ -24,6 +24,7 @@ import json
 import logging
 import os
 import re
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -218,5 +219,10 @@ def jobs_client():
 
 
 def write_log(severity: str, message: str, **fields: str) -> None:
-    """Write one line of structured log, in mlspec's format (`mlspec/cli/log_setup.py`), without an import of mlspec."""
-    print(json.dumps({"severity": severity, "message": message, "mlspec": fields}), flush=True)
+    """Write one line of structured log, in mlspec's format (`mlspec/cli/log_setup.py`), without an import of mlspec.
+
+    Several messages are answered at once. `print` writes the end of the line by itself, so that two lines could become one,
+    which Cloud Logging takes for text without a severity.
+    """
+    sys.stdout.write(json.dumps({"severity": severity, "message": message, "mlspec": fields}) + "\n")
+    sys.stdout.flush()
