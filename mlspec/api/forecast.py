@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -145,12 +146,14 @@ class ForecastHandle:
         """Return what each covariate is worth to what serves, as `mlspec drivers`: its metrics, and `without_*` the covariate.
 
         `by` names a series column or a static covariate: then for each of its values. It takes about as long as the backtest did.
-        Nothing is recorded.
+        Nothing is recorded. Warns where only some of the series were measured, those of one part of a large panel.
         """
         from mlspec import jobs
 
         target = self._open()
         found = find_drivers(target, self._name, self._root, jobs.measure_importance, lambda *_: None, by)
+        if note := found.note():
+            warnings.warn(f"{self._name}: {note}", stacklevel=2)
         return self._frame(target, found.rows)
 
     def versions(self) -> pd.DataFrame:

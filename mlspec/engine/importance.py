@@ -23,12 +23,21 @@ class Drivers:
     """The version that serves, its candidate, and a row for each covariate; the covariate that is worth most comes first.
 
     `metric` is the main metric at the cutoffs of its backtest; None where there is a row for each covariate and segment.
+    `measured_series` of `all_series` were measured: those of one part of a large panel.
     """
 
     version: str
     candidate: str
     metric: float | None
     rows: PlainRows
+    measured_series: int
+    all_series: int
+
+    def note(self) -> str | None:
+        """Return a sentence on the series that were not measured; None if all were."""
+        if self.measured_series == self.all_series:
+            return None
+        return f"measured on {self.measured_series:,} of {self.all_series:,} series, those of one part of the panel"
 
 
 def find_drivers(
@@ -43,8 +52,11 @@ def find_drivers(
     candidate = recorded_fact(served.version, "champion_candidate")
     request = served.step_request(target, "backtest", root, files, {"candidate": candidate, "by": by})
     measured = measure(request, progress)
-    metric = None if by else measured[0].metrics[MAIN.name]
-    return Drivers(served.version.version, served.version.candidate, metric, _as_rows(measured, by))
+    found = measured.importances
+    return Drivers(
+        served.version.version, served.version.candidate, None if by else found[0].metrics[MAIN.name], _as_rows(found, by),
+        measured.measured_series, measured.all_series,
+    )  # fmt: skip
 
 
 def _as_rows(measured: Sequence[Any], by: str | None) -> PlainRows:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
 from pandas.api.types import is_object_dtype
 
-from mlspec.forecast.frame import ID, PREFIX, TIME, cross_periods
+from mlspec.forecast.frame import ID, PREFIX, TIME, Panel, cross_periods
 from mlspec.forecast.stored_panel import PartedPanel, StoredPanel
 from mlspec.jobs.context import active_series, panel_layout, read_panel, refuse_other_covariates, require_input
 from mlspec.jobs.files import read_arrow, read_schema, read_table
@@ -26,6 +27,22 @@ def open_panel(request: StepRequest, spec: Forecast) -> PartedPanel:
     parts = series_parts(request.inputs)
     if len(parts) < 2 or spec.training.engine is not None or spec.dataset.hierarchy is not None:
         return read_panel(request, spec)
+    return _open_parts(request, spec, parts)
+
+
+def read_part_of_series(request: StepRequest, spec: Forecast) -> Panel:
+    """Return the panel of some of its series, about 2,500,000 periods in all: of all series, where there are no more.
+
+    A digest of their names chose them (`series_parts.place_series`), so that they are like the others, and the same ones each time.
+    Raises as `read_panel` does.
+    """
+    parts = series_parts(request.inputs)
+    if len(parts) < 2:
+        return read_panel(request, spec)
+    return _open_parts(request, spec, parts).part_readers()[0]()
+
+
+def _open_parts(request: StepRequest, spec: Forecast, parts: Sequence[PanelPart]) -> StoredPanel:
     layout, series, schema = panel_layout(spec), active_series(request), read_schema(parts[0].paths[0])
     refuse_other_covariates(layout, schema.names, series)
     spans = [read_spans(part) for part in parts]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
+from mlspec.engine.importance import Drivers
+from mlspec.engine.rows import PlainRows
 from mlspec.forecast import series_parts
-from mlspec.forecast.frame import Panel
-from mlspec.jobs import context
+from mlspec.forecast.frame import ID, Panel
+from mlspec.jobs import context, importance
 from mlspec.jobs.context import read_spec
-from mlspec.jobs.parted_panel import open_panel
+from mlspec.jobs.parted_panel import open_panel, read_part_of_series
 from mlspec.state.step import StepRequest
 from tests.jobs.pipeline import Pipeline
 
@@ -70,6 +74,30 @@ def test_a_step_never_reads_all_parts_at_once(
         ("inventory", {}), ("evaluate", {"now": "2024-02-13T00:00:00Z"}),
     ):  # fmt: skip
         lines[1].run(step, **options)  # type: ignore[arg-type]
+
+
+def test_what_drives_a_large_panel_is_measured_on_the_series_of_one_part(
+    lines: tuple[Pipeline, Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"candidate": CANDIDATES[0]}
+    request = StepRequest("backtest", lines[1].spec, lines[1].root, lines[1].root, dict(lines[1].files), options)
+    with monkeypatch.context() as patch:
+        patch.setattr(context, "read_panel_frame", None)
+        found = importance.run(request, lambda *_: None)
+    assert 0 < found.measured_series < found.all_series == 14
+    (measured,) = found.importances
+    assert measured.metrics["wape"] is not None
+    note = Drivers("v1", "seasonal-naive", None, PlainRows([], []), found.measured_series, found.all_series).note()
+    assert note == f"measured on {found.measured_series} of 14 series, those of one part of the panel"
+    everything = importance.run(replace(request, inputs=dict(lines[0].files)), lambda *_: None)
+    assert (everything.measured_series, everything.all_series) == (14, 14)
+
+
+def test_the_series_of_one_part_have_all_their_rows_and_the_same_values(lines: tuple[Pipeline, Pipeline]) -> None:
+    one, many = (StepRequest("backtest", line.spec, line.root, line.root, dict(line.files)) for line in lines)
+    part, whole = read_part_of_series(many, read_spec(many)), read_part_of_series(one, read_spec(one))
+    assert whole.frame[ID].nunique() == 14
+    assert_frame_equal(part.frame, whole.select_series(part.series_lengths.index).frame)
 
 
 def test_the_workers_of_a_cluster_have_the_whole_panel_shared_out(lines: tuple[Pipeline, Pipeline]) -> None:

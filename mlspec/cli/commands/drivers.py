@@ -28,11 +28,14 @@ def command(name: str, target: str, output: str, out: Path | None, by: str | Non
     """Show how much larger the errors of the backtest are once a covariate tells nothing: its values are put in random order.
 
     The model that serves is fitted again at the cutoffs of the backtest, with the newest data, which takes about as long as its
-    backtest did. Its means count, before any correction. Nothing is recorded.
+    backtest did. Its means count, before any correction. Of a panel in several parts (more than 2,500,000 periods), the series
+    of one part are measured, which is said. Nothing is recorded.
     """
     found = find_drivers(
         open_here(target), name, find_root(), _measure, lambda _done, _total, step: report(f"{name}: {step}"), by
     )
+    if note := found.note():
+        report(f"{name}: {note}")
     if output == "text" and out is None:
         click.echo(_as_text(name, found))
     else:
