@@ -5,9 +5,10 @@ Every family trains and forecasts through this interface, so that one core, one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Protocol, TypeVar
 
 import pandas as pd
@@ -19,7 +20,6 @@ from mlspec.forecast.training_rows import TrainingRows
 
 T = TypeVar("T")
 S = TypeVar("S")
-P = TypeVar("P", Panel, PartedPanel)
 # Most rows (periods of all series) to forecast at once: a matrix of 40 features for them takes about 1 GB.
 MOST_ROWS = 3_000_000
 # Fewest series in a share of another process: to start one takes as long as some of the quickest forecasts.
@@ -53,11 +53,13 @@ class Workers(Protocol):
 
     `count` is the number of shares that trees are trained on together, and `at_once` of those that are forecast at the same time,
     each of `most_rows` rows at most. `training_memory`: bytes that a fit of trees may take for its rows; None if nothing limits it.
+    `reads_parts`: whether they read the parts of a stored panel; workers elsewhere are sent what they work on.
     """
 
     count: int
     at_once: int
     training_memory: int | None
+    reads_parts: bool
 
     @property
     def most_rows(self) -> int:
@@ -68,8 +70,14 @@ class Workers(Protocol):
         """Run `forecast` on each share independently, and return the results in order. A share may be what reads a part."""
         ...
 
-    def train_together(self, work: Callable[[P, TrainingPeer], T], shares: Iterable[P]) -> list[T]:
-        """Run `work` on all shares at the same time, with the addresses of all workers. Return the results in order."""
+    def train(
+        self, work: Callable[[PartedPanel, TrainingPeer], T], panel: PartedPanel, learned: pd.Index, *, alone: bool
+    ) -> T:
+        """Run `work` on the panel, and return its result.
+
+        Workers elsewhere run it together, each on a share of the series in `learned`, or one of them on all of them, `alone`. The
+        result is that of the first.
+        """
         ...
 
 
@@ -78,6 +86,7 @@ class _ThisProcess:
 
     count = at_once = 1
     training_memory: int | None = None
+    reads_parts = True
 
     @property
     def most_rows(self) -> int:
@@ -86,9 +95,11 @@ class _ThisProcess:
     def forecast_shares(self, forecast: Callable[[S], pd.DataFrame], shares: Iterable[S]) -> list[pd.DataFrame]:
         return [forecast(share) for share in shares]
 
-    def train_together(self, work: Callable[[P, TrainingPeer], T], shares: Iterable[P]) -> list[T]:
-        (share,) = shares
-        return [work(share, TrainingPeer(is_here=True))]
+    def train(
+        self, work: Callable[[PartedPanel, TrainingPeer], T], panel: PartedPanel, learned: pd.Index, *, alone: bool
+    ) -> T:
+        del learned, alone  # `work` knows them, and also prepares the forecasts of the others
+        return work(panel, TrainingPeer(is_here=True))
 
 
 THIS_PROCESS: Workers = _ThisProcess()
@@ -105,6 +116,32 @@ def split_panel(panel: Panel, count: int) -> Iterator[Panel]:
         yield panel.select_series(ids[position::count])
 
 
+def deal_series(panel: PartedPanel, ids: pd.Index, count: int) -> Iterator[tuple[int, Panel]]:
+    """Yield the pieces of `count` shares of some series, each with the number of its share. All pieces of a share are the share.
+
+    The series are distributed in turn, whatever the parts of the panel are. A piece is of one part, so that memory holds one part.
+    """
+    for read in panel.part_readers():
+        part = read()
+        for number in range(count):
+            own = ids[number::count].intersection(part.series_lengths.index)
+            if len(own):
+                yield number, part.select_series(own)
+
+
+def join_pieces(pieces: Sequence[Panel]) -> Panel:
+    """Return a panel of the series of all pieces, each of which is in one of them."""
+    if len(pieces) == 1:
+        return pieces[0]
+    frame, series, future = (
+        pd.concat([getattr(piece, name) for piece in pieces]) for name in ("frame", "series", "future")
+    )
+    return Panel(
+        frame.sort_values([ID, TIME], ignore_index=True), series.sort_values(ID, ignore_index=True),
+        future.sort_values([ID, TIME], ignore_index=True), pieces[0].layout,
+    )  # fmt: skip
+
+
 def forecast_blocks(panel: Panel, workers: Workers) -> Iterator[Panel]:
     """Yield the shares to forecast: one for each that is forecast at the same time, unless they are small, or more by rows."""
     at_once = min(workers.at_once, max(workers.count, len(panel.series) // FEWEST_SERIES))
@@ -116,10 +153,13 @@ def forecast_parts(
 ) -> pd.DataFrame:
     """Return `forecast` of all series, sorted by series and time. Each series must be forecast independently of the others.
 
-    The parts of a stored panel are read by those that forecast them.
+    The parts of a stored panel are read by those that forecast them, if they can, or one after the other by this process.
     """
     if isinstance(panel, Panel):
         rows = workers.forecast_shares(forecast, forecast_blocks(panel, workers))
+    elif not workers.reads_parts:
+        blocks = (forecast_blocks(read(), workers) for read in panel.part_readers())
+        rows = workers.forecast_shares(forecast, chain.from_iterable(blocks))
     else:
         rows = workers.forecast_shares(partial(_forecast_part, forecast, workers.most_rows), panel.part_readers())
     return pd.concat(rows).sort_values([ID, TIME], ignore_index=True)
@@ -142,11 +182,11 @@ def collect_parts(
 ) -> pd.DataFrame:
     """Return what `work` makes of each part that has series by then: rows by unique_id, sorted by it.
 
-    The parts of a stored panel are read by the workers. What is in memory is worked on here.
+    The parts of a stored panel are read by the workers, if they can. What is in memory is worked on here.
     """
     readers = panel.part_readers(begun_by)
-    run = (THIS_PROCESS if isinstance(panel, Panel) else workers).forecast_shares
-    rows = run(partial(_work_on_part, work), readers)
+    elsewhere = workers if workers.reads_parts and not isinstance(panel, Panel) else THIS_PROCESS
+    rows = elsewhere.forecast_shares(partial(_work_on_part, work), readers)
     if len(rows) == 1:
         return rows[0]
     return pd.concat(rows).sort_values(ID, kind="stable", ignore_index=True)

@@ -13,7 +13,7 @@ from mlspec.forecast.importance import Importances, measure_importances
 from mlspec.forecast.windows import backtest_windows
 from mlspec.jobs.context import active_series, read_spec, require_option, segment_columns
 from mlspec.jobs.model_code import locate_chosen
-from mlspec.jobs.parted_panel import read_part_of_series
+from mlspec.jobs.parted_panel import open_parts
 from mlspec.jobs.process_workers import processors_of_this_machine
 from mlspec.spec.faults import did_you_mean
 from mlspec.spec.forecast import Forecast
@@ -38,10 +38,11 @@ def run(request: StepRequest, progress: Progress) -> MeasuredDrivers:
     BrokenModel if the candidate has a model of the project's own whose code is not here.
     """
     spec = read_spec(request)
-    panel = read_part_of_series(request, spec)
+    parts = open_parts(request, spec)
+    panel = parts.part_readers()[0]()
     candidate = families.from_json(require_option(request.options, "candidate", "backtest"))
     chosen = locate_chosen(candidate, spec, request.root, request.inputs)
-    cuts = backtest_windows(panel, spec.model.backtest).cutoffs
+    cuts = backtest_windows(parts, spec.model.backtest).cutoffs
     segments = _segments(request, spec, request.options.get("by"))
     workers = processors_of_this_machine()
     found = measure_importances(panel, cuts, chosen, spec.model.seed, workers, progress, segments)

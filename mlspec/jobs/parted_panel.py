@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
 from pandas.api.types import is_object_dtype
 
-from mlspec.forecast.frame import ID, PREFIX, TIME, Panel, cross_periods
+from mlspec.forecast.frame import ID, PREFIX, TIME, cross_periods
 from mlspec.forecast.stored_panel import PartedPanel, StoredPanel
 from mlspec.jobs.context import active_series, panel_layout, read_panel, refuse_other_covariates, require_input
 from mlspec.jobs.files import read_arrow, read_schema, read_table
@@ -21,28 +20,20 @@ from mlspec.state.step import StepRequest
 def open_panel(request: StepRequest, spec: Forecast) -> PartedPanel:
     """Return the panel of `read_panel`; one that is kept in several parts is read part by part, when it is needed.
 
-    The workers of a cluster are sent shares of the panel, and the levels of a hierarchy are sums over all series: for both it is
-    read as a whole. Raises as `read_panel` does.
+    The levels of a hierarchy are sums over all series: then it is read as a whole. Raises as `read_panel` does.
     """
-    parts = series_parts(request.inputs)
-    if len(parts) < 2 or spec.training.engine is not None or spec.dataset.hierarchy is not None:
-        return read_panel(request, spec)
-    return _open_parts(request, spec, parts)
+    return read_panel(request, spec) if spec.dataset.hierarchy is not None else open_parts(request, spec)
 
 
-def read_part_of_series(request: StepRequest, spec: Forecast) -> Panel:
-    """Return the panel of some of its series, about 2,500,000 periods in all: of all series, where there are no more.
+def open_parts(request: StepRequest, spec: Forecast) -> PartedPanel:
+    """Return the panel of `read_panel`, of which each part is read when it is needed. A small one has one part, and is read now.
 
-    A digest of their names chose them (`series_parts.place_series`), so that they are like the others, and the same ones each time.
-    Raises as `read_panel` does.
+    A digest of its name puts a series into its part (`series_parts.place_series`). So the series of one part are like all others,
+    and the same ones each time. Raises as `read_panel` does.
     """
     parts = series_parts(request.inputs)
     if len(parts) < 2:
         return read_panel(request, spec)
-    return _open_parts(request, spec, parts).part_readers()[0]()
-
-
-def _open_parts(request: StepRequest, spec: Forecast, parts: Sequence[PanelPart]) -> StoredPanel:
     layout, series, schema = panel_layout(spec), active_series(request), read_schema(parts[0].paths[0])
     refuse_other_covariates(layout, schema.names, series)
     spans = [read_spans(part) for part in parts]

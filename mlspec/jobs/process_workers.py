@@ -18,7 +18,8 @@ import pandas as pd
 
 from mlspec.errors import MlspecError, TargetError
 from mlspec.forecast.arrow_stream import from_arrow, to_arrow
-from mlspec.forecast.workers import MOST_ROWS, P, S, TrainingPeer
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import MOST_ROWS, S, TrainingPeer
 from mlspec.jobs.isolation import ForkedWork, start_apart
 from mlspec.jobs.tree_process import FEWEST_ROUNDS, TreeProcess
 from mlspec.memory import HINT, free_memory, step_memory
@@ -43,6 +44,7 @@ class ProcessWorkers:
     """The processors of this machine. Implements `forecast.workers.Workers`."""
 
     count = 1
+    reads_parts = True
 
     def __init__(
         self, processors: int, memory: int, fewest_rounds: int = FEWEST_ROUNDS, training_memory: int | None = None
@@ -75,14 +77,16 @@ class ProcessWorkers:
         with closing(self._results(partial(_forecast_share, forecast), chain(first, waiting))) as results:
             return [from_arrow(result) for result in results]
 
-    def train_together(self, work: Callable[[P, TrainingPeer], T], shares: Iterable[P]) -> list[T]:
+    def train(
+        self, work: Callable[[PartedPanel, TrainingPeer], T], panel: PartedPanel, learned: pd.Index, *, alone: bool
+    ) -> T:
         """Train on the whole panel. Many trees are fitted by all processors, in a process that is no fork of this one.
 
         A process that has used several threads of OpenMP can fork no other that uses them: that one would wait for ever.
         """
-        (share,) = shares
+        del learned, alone  # `work` knows them, and also prepares the forecasts of the others
         peer = TrainingPeer(open_rows=self._tree_process.open_rows, run_apart=self._run_apart, is_here=True)
-        return [work(share, peer)]
+        return work(panel, peer)
 
     def _run_apart(self, work: Callable[[S], bytes], shares: Iterable[S]) -> list[bytes]:
         with closing(self._results(work, shares)) as results:

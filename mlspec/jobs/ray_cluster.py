@@ -1,7 +1,8 @@
 """Workers on Ray: a local Ray that is started for one step, or an existing cluster (Ray Client, Vertex AI).
 
-A worker receives a share of the panel and a function to run on it. It returns a forecast, or the trees of a distributed training
-(from rank 0). mlspec and the libraries that affect a model must have the same versions on the workers; each worker checks this.
+A worker receives a share of the panel, or of one part of it, and a function to run on it. It returns a forecast, or the trees of
+a distributed training (from rank 0). mlspec and the libraries that affect a model must have the same versions on the workers; each
+worker checks this.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import secrets
 import signal
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
-from itertools import cycle
 from typing import Any, TypeVar
 
 # ray reads these at its import: send no usage statistics, and allow a slow start of its first process.
@@ -30,7 +31,9 @@ from ray import exceptions
 
 from mlspec import __version__
 from mlspec.errors import MlspecError, TargetError
-from mlspec.forecast.workers import MOST_ROWS, P, S, TrainingPeer
+from mlspec.forecast.frame import Panel
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import MOST_ROWS, S, TrainingPeer, deal_series, join_pieces
 from mlspec.installation import DISTRIBUTION
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.forecast import Training
@@ -160,6 +163,8 @@ def _reload_settings() -> None:
 class RayCluster:
     """The workers of a Ray cluster, the same ones for the whole connection. Implements `forecast.workers.Workers`."""
 
+    reads_parts = False  # the files of this machine are not theirs
+
     def __init__(self, count: int, where: str, patience: float = PATIENCE) -> None:
         self.count = self.at_once = count
         self.training_memory: int | None = None
@@ -175,26 +180,43 @@ class RayCluster:
         self._await_workers(patience)
 
     def forecast_shares(self, forecast: Callable[[S], pd.DataFrame], shares: Iterable[S]) -> list[pd.DataFrame]:
-        """Run `forecast` on each share independently, and return the results in order."""
-        turns = zip(cycle(self._actors), self._put_shares(shares), strict=False)
-        return self._collect_results([actor.run_share.remote(forecast, share) for actor, share in turns])
-
-    def train_together(self, work: Callable[[P, TrainingPeer], T], shares: Iterable[P]) -> list[T]:
-        """Run `work` on all shares at the same time, and return the results in order."""
-        sent = list(self._put_shares(shares))
-        actors = self._actors[: len(sent)]
-        addresses = tuple(self._collect_results([actor.reserve_port.remote() for actor in actors]))
-        turns = enumerate(zip(actors, sent, strict=True))
-        return self._collect_results(
-            [actor.run_share.remote(work, share, TrainingPeer(rank, addresses)) for rank, (actor, share) in turns]
-        )
-
-    def _put_shares(self, shares: Iterable[Any]) -> Iterator[Any]:
-        """Yield a reference to each share in the cluster, one sent after the other. Ray frees a share after its use."""
+        """Run `forecast` on each share independently, and return the results in order. A worker is sent one share at a time."""
+        free, sent, working = deque(self._actors), list[Any](), dict[Any, Any]()
         for share in shares:
-            with self._translate_errors():
-                reference = ray.put(share)
-            yield reference
+            if not free:
+                with self._translate_errors():
+                    (done, *_), _ = ray.wait(list(working))
+                self._collect_results([done])
+                free.append(working.pop(done))
+            actor = free.popleft()
+            sent.append(actor.run_share.remote(forecast, self._put(share)))
+            working[sent[-1]] = actor
+        return self._collect_results(sent)
+
+    def train(
+        self, work: Callable[[PartedPanel, TrainingPeer], T], panel: PartedPanel, learned: pd.Index, *, alone: bool
+    ) -> T:
+        """Run `work` on shares of the series in `learned` at the same time, and return the result of the first.
+
+        The shares are sent piece by piece of the panel's parts. A worker is sent the next piece once it holds the one before.
+        """
+        count = 1 if alone else min(self.count, len(learned))
+        actors, taking = self._actors[:count], dict[int, Any]()
+        addresses = tuple(self._collect_results([actor.begin_training.remote() for actor in actors]))
+        for rank, piece in deal_series(panel, learned, count):
+            if rank in taking:
+                self._collect_results([taking[rank]])
+            taking[rank] = actors[rank].take_piece.remote(self._put(piece))
+        self._collect_results(list(taking.values()))
+        results: list[T] = self._collect_results(
+            [actor.train.remote(work, TrainingPeer(rank, addresses)) for rank, actor in enumerate(actors)]
+        )
+        return results[0]
+
+    def _put(self, share: Any) -> Any:
+        """Return a reference to a share in the cluster. Ray frees a share after its use."""
+        with self._translate_errors():
+            return ray.put(share)
 
     def _await_workers(self, patience: float) -> None:
         """Wait until all workers run with the same versions as this process."""
@@ -244,21 +266,29 @@ class _RayWorker:
     def check_versions(self, expected: dict[str, str]) -> None:
         require_same_versions(expected, library_versions())
 
-    def reserve_port(self) -> str:
-        """Reserve a free port until the training uses it, and return its address."""
+    def begin_training(self) -> str:
+        """Forget pieces of a training that failed, reserve a free port until the training uses it, and return its address."""
+        self.pieces: list[Panel] = []
         self.reserved_socket = socket.socket()
         self.reserved_socket.bind(("", 0))
         address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         return f"{address}:{self.reserved_socket.getsockname()[1]}"
 
-    def run_share(self, work: Callable[..., T], share: Any, peer: TrainingPeer | None = None) -> T:
-        """Run `work` on a share in one thread, as a step does."""
-        if peer is None:
-            with single_threaded():
-                return work(share)
+    def take_piece(self, piece: Panel) -> None:
+        """Hold a piece of this worker's share for the training."""
+        self.pieces.append(piece)
+
+    def train(self, work: Callable[[PartedPanel, TrainingPeer], T], peer: TrainingPeer) -> T:
+        """Run `work` on the share whose pieces it holds, in one thread, as a step does."""
+        share, self.pieces = join_pieces(self.pieces), []
         self.reserved_socket.close()
         with single_threaded():
             return work(share, peer)
+
+    def run_share(self, work: Callable[[S], T], share: S) -> T:
+        """Run `work` on a share in one thread, as a step does."""
+        with single_threaded():
+            return work(share)
 
 
 def library_versions() -> dict[str, str]:

@@ -23,7 +23,7 @@ from mlspec.forecast.scales import series_scales
 from mlspec.forecast.series_parts import place_series
 from mlspec.forecast.stored_panel import StoredPanel
 from mlspec.forecast.training_sample import draw_sample, row_bytes
-from mlspec.forecast.workers import THIS_PROCESS, collect_parts
+from mlspec.forecast.workers import THIS_PROCESS, collect_parts, deal_series, join_pieces, split_panel
 from mlspec.jobs.process_workers import ProcessWorkers
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.candidates import GradientBoosting, Theta
@@ -110,6 +110,20 @@ def test_it_knows_of_its_series_what_the_whole_panel_does(starts: list[int], par
     pd.testing.assert_frame_equal(
         pd.concat([part.frame for part in read]).sort_values([ID, TIME], ignore_index=True), known.frame
     )
+
+
+@given(parts=st.sampled_from([1, 2, 8]), count=st.integers(1, 15), day=st.integers(3, 69))
+def test_the_pieces_of_a_share_make_the_share_of_the_whole_panel(parts: int, count: int, day: int) -> None:
+    whole, parted = WHOLE.known_at(DAYS[day]), deal(WHOLE, parts).known_at(DAYS[day])
+    learned = whole.series_lengths.index[::2]
+    shares = list(split_panel(whole.select_series(learned), count))
+    pieces: list[list[Panel]] = [[] for _ in shares]
+    for number, piece in deal_series(parted, learned, len(shares)):
+        pieces[number].append(piece)
+    for share, own in zip(shares, pieces, strict=True):
+        joined = join_pieces(own)
+        for name in ("frame", "series", "future"):
+            pd.testing.assert_frame_equal(getattr(joined, name), getattr(share, name))
 
 
 @pytest.mark.parametrize("workers", [THIS_PROCESS, ProcessWorkers(2, 2**30)], ids=["this-process", "two"])

@@ -22,17 +22,21 @@ from mlspec import __version__, jobs
 from mlspec.engine.unfinished import ResultFolder
 from mlspec.errors import MissingExtra, ModelError, TargetError
 from mlspec.forecast import artifact
-from mlspec.forecast.candidates import from_json
+from mlspec.forecast.backtest import forecast_means
+from mlspec.forecast.candidates import fit_candidate, from_json
 from mlspec.forecast.frame import Panel
-from mlspec.forecast.workers import TrainingPeer, split_panel
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import THIS_PROCESS, TrainingPeer, split_panel
 from mlspec.installation import install_command
 from mlspec.jobs import kept_results, ray_cluster
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_panel, read_spec
 from mlspec.jobs.ray_cluster import RayCluster, connect_cluster, library_versions, require_same_versions
+from mlspec.spec.candidates import GradientBoosting
 from mlspec.spec.forecast import Forecast, Training
 from mlspec.spec.reader import read_yaml
 from mlspec.state.step import StepRequest
+from tests.forecast.test_stored_panel import PARTED, WHOLE
 from tests.jobs.pipeline import Pipeline
 from tests.processes import starting_unmeasured, unmeasured
 from tests.tools import needs_linux
@@ -198,7 +202,18 @@ def test_what_the_workers_have_forecast_is_kept_for_a_run_after_one_that_is_kill
     assert written[0] == written[1]
 
 
-def refuse(_share: Panel, place: TrainingPeer) -> str:
+def test_a_panel_in_parts_is_sent_part_by_part_and_makes_the_same_model_and_forecast(cluster: RayCluster) -> None:
+    trees = GradientBoosting(kind="gradient-boosting", library="lightgbm", lags=(1, 7), iterations=10)
+    made = [fit_candidate(trees, panel, 0, cluster) for panel in (WHOLE, PARTED)]
+    assert made[0].to_bytes() == made[1].to_bytes()
+    rows = [forecast_means(made[0], panel, "trees", cluster) for panel in (WHOLE, PARTED)]
+    pd.testing.assert_frame_equal(rows[1], rows[0], check_exact=True)
+    alone = trees.model_copy(update={"library": "scikit-learn"})
+    on_a_worker, here = (fit_candidate(alone, PARTED, 0, workers).to_bytes() for workers in (cluster, THIS_PROCESS))
+    assert on_a_worker == here
+
+
+def refuse(_share: PartedPanel, place: TrainingPeer) -> str:
     if place.rank == 1:
         raise ModelError("too little history", hint="bring more")
     return "learned"
@@ -210,12 +225,12 @@ def stumble(_share: Panel) -> None:
 
 def test_what_a_worker_says_of_the_data_is_said_as_on_one_machine(here: Pipeline, cluster: RayCluster) -> None:
     request = StepRequest("train", here.spec, here.root, here.root, dict(here.files), {})
-    shares = list(split_panel(read_panel(request, read_spec(request)), cluster.count))
+    panel = read_panel(request, read_spec(request))
     with pytest.raises(ModelError, match="too little history") as caught:
-        cluster.train_together(refuse, shares)
+        cluster.train(refuse, panel, panel.series_lengths.index, alone=False)
     assert caught.value.hint == "bring more"
     with pytest.raises(TargetError, match="a worker of the Ray cluster on this machine failed: 'a defect'"):
-        cluster.forecast_shares(stumble, shares)
+        cluster.forecast_shares(stumble, split_panel(panel, 5))
 
 
 def test_a_cluster_that_is_too_small_is_said_and_not_waited_for_for_ever(cluster: RayCluster) -> None:

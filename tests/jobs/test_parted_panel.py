@@ -16,7 +16,7 @@ from mlspec.forecast import series_parts
 from mlspec.forecast.frame import ID, Panel
 from mlspec.jobs import context, importance
 from mlspec.jobs.context import read_spec
-from mlspec.jobs.parted_panel import open_panel, read_part_of_series
+from mlspec.jobs.parted_panel import open_panel, open_parts
 from mlspec.state.step import StepRequest
 from tests.jobs.pipeline import Pipeline
 
@@ -95,13 +95,13 @@ def test_what_drives_a_large_panel_is_measured_on_the_series_of_one_part(
 
 def test_the_series_of_one_part_have_all_their_rows_and_the_same_values(lines: tuple[Pipeline, Pipeline]) -> None:
     one, many = (StepRequest("backtest", line.spec, line.root, line.root, dict(line.files)) for line in lines)
-    part, whole = read_part_of_series(many, read_spec(many)), read_part_of_series(one, read_spec(one))
-    assert whole.frame[ID].nunique() == 14
+    part, whole = (open_parts(request, read_spec(request)).part_readers()[0]() for request in (many, one))
+    assert 0 < part.frame[ID].nunique() < whole.frame[ID].nunique() == 14
     assert_frame_equal(part.frame, whole.select_series(part.series_lengths.index).frame)
 
 
-def test_the_workers_of_a_cluster_have_the_whole_panel_shared_out(lines: tuple[Pipeline, Pipeline]) -> None:
+def test_the_levels_of_a_hierarchy_are_sums_over_the_whole_panel(lines: tuple[Pipeline, Pipeline]) -> None:
     line = lines[1]
-    spec = {**line.spec, "training": {"engine": "ray", "workers": 2}}
+    spec = {**line.spec, "dataset": {**line.spec["dataset"], "hierarchy": ["store", "sku"]}}
     request = StepRequest("backtest", spec, line.root, line.root, dict(line.files))
     assert isinstance(open_panel(request, read_spec(request)), Panel)

@@ -37,7 +37,7 @@ from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describ
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.training_rows import MemoryRows, TrainingRows
 from mlspec.forecast.training_sample import draw_sample
-from mlspec.forecast.workers import THIS_PROCESS, TrainingPeer, Workers, collect_parts, split_panel
+from mlspec.forecast.workers import THIS_PROCESS, TrainingPeer, Workers, collect_parts
 from mlspec.models.storage import pack_archive
 from mlspec.spec.candidates import GradientBoosting
 
@@ -146,11 +146,7 @@ def fit(candidate: GradientBoosting, panel: PartedPanel, seed: int, workers: Wor
     sample = draw_sample(candidate, lengths, count_features(panel.layout, lags), workers.training_memory)
     plan = TrainingPlan(lags, differenced, _read_categories(panel, workers), sample.series)
     work = partial(_train_share, candidate, seed, plan)
-    if workers.count > 1 and candidate.library == "lightgbm":
-        long = panel.whole().select_series(lengths.index)
-        trained = workers.train_together(work, split_panel(long, workers.count))[0]
-    else:
-        trained = workers.train_together(work, [panel])[0]
+    trained = workers.train(work, panel, sample.series, alone=candidate.library != "lightgbm")
     return BoostedModel(
         candidate, trained.model, lags, differenced, plan.encoder, trained.dumped, panel if trained.prepared else None,
         trained.prepared, sample.note,
