@@ -21,13 +21,14 @@ from mlspec.forecast.frequency import Frequency, parse_frequency
 from mlspec.forecast.frequency_guess import guess_frequency
 from mlspec.forecast.odd_proposals import find_stock_column, name_series, opposite_columns, propose_outliers
 from mlspec.forecast.proposals import RowProposal, as_history, find_repeated, is_clock_time, propose_rows
-from mlspec.forecast.reading.column import BadRow, as_text
+from mlspec.forecast.reading.column import BadRow, ParsedColumn, as_text
 from mlspec.forecast.reading.numbers import is_missing, parse_numbers, read_flag
 from mlspec.forecast.reading.times import parse_times
 from mlspec.forecast.sample import Sample
 from mlspec.forecast.series_keys import KEY_NAMES, ROW_NUMBERS, determines_column, find_series_columns, is_constant
 from mlspec.forecast.starting_alerts import starting_alerts
 from mlspec.forecast.time_column import find_time_column, refuse_split_dates, refuse_split_hours
+from mlspec.forecast.total_rows import TotalRows, find_total_rows, name_total
 from mlspec.forecast.zones import guess_zone
 
 # Names in English and in Portuguese.
@@ -37,6 +38,7 @@ _TARGET_NAMES = re.compile(
     re.IGNORECASE,
 )
 _WINDOWS, _MOST_WINDOWS = 4, 8  # of a backtest, where nothing asks for more, and where a longer season does
+_MOST_LISTED = 5  # columns that are named in one line
 _MOST_FLAGS = 8  # spellings of yes and no in one column
 _HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "MS": 6, "ME": 6, "QS": 4, "QE": 4, "YS": 2, "YE": 2}
 
@@ -104,8 +106,22 @@ class Profile:
         }  # fmt: skip
         chosen = [(key, value, self.reasons[key]) for key, value in found.items()]
         chosen += [(row.key, row.shown, row.reason) for row in self.rows]
+        if self.static:
+            chosen.append(("static", _count_columns(self.static), f"{_list_some(self.static)}: constant in each series"))
+        if self.past:
+            why = "not used, as they are known only up to the cutoff; dataset.covariates in the spec says how to try them"
+            chosen.append(("past", _count_columns(self.past), f"{_list_some(self.past)}: {why}"))
         source = [(key, str(value), reason) for key, value, reason in self.source_keys]
         return [*source, *chosen, *(("left out", name, reason) for name, reason in self.left_out.items())]
+
+
+def _count_columns(names: Sequence[str]) -> str:
+    return f"{len(names):,} column{'' if len(names) == 1 else 's'}"
+
+
+def _list_some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_LISTED
+    return ", ".join(names[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
@@ -113,7 +129,9 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     names = list(sample.codes)
     if len(sample.codes) < 2:
         raise DataError(
-            f"the file has {len(sample.codes)} row(s), which is not enough for a history", hint="is it the right file?"
+            f"the file has {len(sample.codes)} row{'' if len(sample.codes) == 1 else 's'} below the columns' names, "
+            "and a history needs two periods or more",
+            hint="export it again with more rows; if the columns' names stand in another row, say which with --header-row",
         )
     for name in (hints.time, hints.target, *(hints.series or ())):
         if name is not None and name not in names:
@@ -123,7 +141,8 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     if zone is not None:
         dates = parse_times(sample.table.columns[time], sample.dialect, zone[0])
     # A row without a date is none of the history: a total, or a note below the table.
-    keys = sample.codes[dates.values.notna()]
+    totals = find_total_rows(sample, time, dates.values)
+    keys = sample.codes[dates.values.notna() & ~sample.codes.index.isin([row for row, _ in totals])]
     sample = replace(sample, missing={name: sample.missing_among(name, keys.index) for name in names})
     figures = {name: values[keys.index] for name, values in sample.figures.items() if name != time}
     moments = dates.values[keys.index]
@@ -162,7 +181,7 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
         time=time, series=series, target=target, frequency=frequency, season=parsed.season, horizon=horizon,
         static=static, past=past, windows=windows, lowest=0.0 if lowest >= 0 else None, left_out=left_out, sample=sample,
         rows=tuple(rows), alerts=starting_alerts(windows * horizon, len(keys[list(series)].drop_duplicates()) if series else 1),
-        bad_cells=(*sample.bad_cells(time, dates), *sample.bad_cells(target, sample.numbers[target])),
+        bad_cells=_find_bad_cells(sample, {time: dates, target: sample.numbers[target]}, totals),
         reasons={
             "time": why_time, "series": why_series, "target": why_target, "frequency": why_frequency,
             "horizon": f"{length:,} periods of history; {windows} backtest windows of {horizon} "
@@ -170,6 +189,18 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
             "demand": _describe_demand(figures[target]),
         },
     )  # fmt: skip
+
+
+def _find_bad_cells(sample: Sample, columns: Mapping[str, ParsedColumn], totals: TotalRows) -> tuple[BadRow, ...]:
+    """Return the cells that cannot be read. Of a row that is a total its label is named, and nothing else."""
+    rows = [row for row, _ in totals]
+    labels = dict.fromkeys(name_total(sample, row, name) for row, name in totals)  # a row of a wide table is several
+    cells = (
+        cell
+        for name, parsed in columns.items()
+        for cell in sample.bad_cells(name, replace(parsed, problems=parsed.problems.drop(rows, errors="ignore")))
+    )
+    return (*cells, *labels)
 
 
 def _usual_windows(frequency: Frequency, length: int, horizon: int) -> int:

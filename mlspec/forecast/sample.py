@@ -137,7 +137,7 @@ def date_doubt(name: str, evidence: DateEvidence) -> AmbiguousTable | None:
     if doubt is None:
         return None
     choices = [(form, describe_reading(doubt.example, form)) for form in (evidence.form, str(doubt.other))]
-    message = f"'{doubt.example}' in {name} has two readings, and so has every date of the column that tells them apart"
+    message = f"'{doubt.example}' in {name} has two readings, and no other date of the column tells which"
     return AmbiguousTable(message, "date_format", choices)
 
 

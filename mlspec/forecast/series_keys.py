@@ -59,13 +59,13 @@ def find_series_columns(
     parents = _parent_columns(chosen, possible)
     series = tuple(name for name in keys if name in {*chosen, *parents})
     count = keys.groupby(list(series), sort=False).ngroups
-    return series, f"{count:,} series, each with one row a period{_note_total(sample, series)}"
+    return series, f"{count:,} series, each with one row a period{_note_total(sample, keys, series)}"
 
 
-def _note_total(sample: Sample, series: Sequence[str]) -> str:
+def _note_total(sample: Sample, keys: pd.DataFrame, series: Sequence[str]) -> str:
     """Return a word about the first series that is named as a total, or nothing. A shop may have such a name."""
     for name in series:
-        texts = as_text(sample.table.columns[name]).texts.to_pylist()
+        texts = as_text(sample.table.columns[name]).texts.take(keys[name].unique()).to_pylist()
         total = next((text for text in texts if explain_total(text)), None)
         if total is not None:
             return (

@@ -11,8 +11,8 @@ import pandas as pd
 
 from mlspec.errors import DataError
 from mlspec.forecast.reading.column import ParsedColumn, as_text
-from mlspec.forecast.reading.evidence import DateEvidence
-from mlspec.forecast.reading.times import describe_form, parse_times
+from mlspec.forecast.reading.evidence import FEWEST_PERIODS, DateEvidence
+from mlspec.forecast.reading.times import describe_form, parse_times, read_times
 from mlspec.forecast.sample import Sample, date_doubt, find_dates, parse_dates, refuse_swapped_days
 
 # Names in English and in Portuguese, and of weeks in German.
@@ -75,11 +75,22 @@ def refuse_split_dates(sample: Sample, keys: pd.DataFrame, time: str) -> None:
     """Raise DataError if the dates are years, and a column beside them says which month, week or day of the year is meant."""
     if sample.dialect.date_format != "%Y":
         return
+    _refuse_bare_months(sample)
     part = next((name for name in keys if name != time and _DATE_PARTS.search(name) and keys[name].nunique() > 1), None)
     if part is not None:
         raise DataError(
             f"the dates stand in several columns, '{time}' and '{part}'",
             hint="add one column with whole dates, such as 2024-02-01 or 2024-02, and name it with --time",
+        )
+
+
+def _refuse_bare_months(sample: Sample) -> None:
+    """Raise DataError if columns are named as months without a year."""
+    months = [name for name in sample.codes if read_times(pd.Series([f"{name} 2024"], dtype=object), "%b %Y").notna()[0]]
+    if len(months) >= FEWEST_PERIODS:
+        raise DataError(
+            f"the columns {', '.join(months[:3])} … are named as months without a year",
+            hint=f"write the year into each name, such as {months[0]}/2024: a table with one column for each month is read then",
         )
 
 
@@ -135,6 +146,7 @@ def _no_dates_error(sample: Sample, names: Sequence[str]) -> DataError:
     if mixed is not None:
         return mixed
     first = np.zeros(1, dtype="int64")
+    _refuse_bare_months(sample)
     tried = [f"{name} ('{sample.table.cell_texts(name, first)[0]}')" for name in names]
     week = next((name for name in names if _WEEK_NAMES.search(name)), None)
     if week is not None:

@@ -112,10 +112,14 @@ def _bad_cells(rows: TypedRows, roles: Roles, elsewhere: Field) -> Iterator[Prob
     fields = {name: field for field, name in roles}
     # In a wide file each period is a column, and none of them is a field: they have one problem together.
     for column, cells in rows.bad.groupby(rows.bad["column"].where(rows.bad["column"].isin(fields), ""), sort=False):
+        cells = cells.drop_duplicates()  # noqa: PLW2901  (the name of a line of a wide table is in each of its rows)
         shown = "; ".join(_describe_cell(row, named=bool(column)) for row in cells.head(_SHOWN).to_dict("records"))
         more = f"; and {len(cells) - _SHOWN:,} more" if len(cells) > _SHOWN else ""
         yield Problem(
-            fields.get(column, elsewhere), "unreadable-cell", f"{shown}{more}", "correct these cells in the file"
+            fields.get(column, elsewhere),
+            "unreadable-cell",
+            f"{shown}{more}",
+            "correct these cells in the file, or in dataset.source how it is written",
         )
 
 

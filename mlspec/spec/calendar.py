@@ -24,6 +24,8 @@ _OLD_ALIASES = {
 _ALIAS_WORDS = {
     "hourly": "h", "hour": "h", "daily": "D", "day": "D", "weekly": "W-SUN", "week": "W-SUN", "monthly": "MS", "month": "MS",
     "quarterly": "QS", "quarter": "QS", "yearly": "YS", "year": "YS", "annual": "YS", "minute": "min", "minutes": "min",
+    "hora": "h", "horaria": "h", "horario": "h", "dia": "D", "diaria": "D", "diario": "D", "semana": "W-SUN", "semanal": "W-SUN",
+    "mes": "MS", "mensal": "MS", "trimestre": "QS", "trimestral": "QS", "ano": "YS", "anual": "YS", "minuto": "min",
 }  # fmt: skip
 _FREQUENCY_EXAMPLES = "such as D for days, W-FRI for weeks that end on a Friday, MS for months by their first day"
 _FREQUENCY = re.compile(r"([1-9][0-9]{0,3})?([A-Za-z]+)(?:-([A-Za-z]+))?")

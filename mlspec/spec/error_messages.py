@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import types
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mlspec.spec import fields
+from mlspec.spec.calendar import frequency_problem
 from mlspec.spec.faults import Key, Path, Problem, did_you_mean, has_key, nearest_word
 from mlspec.spec.hints import suggest_share, suggest_value
 from mlspec.spec.part import Part
@@ -23,6 +25,7 @@ _EXPECTED = {
     "bool_type": "true or false", "dict_type": "a mapping", "model_type": "a mapping", "tuple_type": "a list",
     "model_attributes_type": "a mapping", "list_type": "a list", "int_parsing": "a whole number", "float_parsing": "a number",
 }  # fmt: skip
+_CURLY = "“”„‘’‚"
 # Enough errors for one round of corrections. The limit also keeps a hostile file from starting a hundred thousand name
 # searches.
 MOST = 100
@@ -87,7 +90,7 @@ def _to_problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any
         path,
         "wrong-value",
         message if kind == fields.PACKAGE_METRIC else f"{_quote_value(detail['input'])}{message}",
-        context.get("hint") or suggest_share(context, detail["input"]) or _number_instead(detail),
+        context.get("hint") or suggest_share(context, detail["input"]) or _number_instead(detail) or _plain_letters(detail),
         on_key="[key]" in detail["loc"],
     )
 
@@ -95,6 +98,18 @@ def _to_problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any
 def _number_instead(detail: ErrorDetails) -> str | None:
     # Text is read as a duration if a number or a duration is allowed. A value such as '20%' was meant as a number.
     return suggest_value("a number", detail["input"]) if detail["loc"][-1] == "text" else None
+
+
+def _plain_letters(detail: ErrorDetails) -> str | None:
+    # A program for documents writes curly quotes, which belong to the value in YAML. A frequency may be an accented word.
+    value = detail["input"]
+    if not isinstance(value, str) or value.isascii():
+        return None
+    if value[0] in _CURLY and value[-1] in _CURLY:
+        return f"write straight quotes, or none: {value[1:-1]}"
+    plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode()
+    problem = frequency_problem(plain) if detail["loc"][-1] == "frequency" else None
+    return problem and problem[1]
 
 
 def _not_one_of(kind: str, path: Path, detail: ErrorDetails, context: Mapping[str, Any]) -> Problem:

@@ -32,7 +32,7 @@ def suggest_share(limits: Any, value: Any) -> str | None:
 
 
 def _suggest_for_text(expected: str, text: str) -> str | None:
-    if expected == "a list" and re.fullmatch(r"[\w-]+", text):
+    if expected == "a list" and re.fullmatch(r"[\w.-]+(, *[\w.-]+)*", text):
         return f"write [{text}]"
     if expected == "true or false":
         if text in ("true", "false"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from mlspec.spec.document import Document, open_document
 from mlspec.spec.faults import Fault, Problem, did_you_mean, fault_order, limit_faults, nearest_word
 from mlspec.spec.project import Project
 from mlspec.spec.resolve import ResolvedSpec, overlay_faults, project_of, resolve_spec
+from mlspec.spec.table_files import named_format
 
 PROJECT_FILE = "mlspec.yaml"
 _SUFFIXES = (".yaml", ".yml")
@@ -110,6 +112,9 @@ def _spec_files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
                 )
             for file in folder_files:
                 files_by_path.setdefault(os.path.realpath(file), file)
+        elif path.exists() and named_format(path.name) is not None:
+            hint = f"`mlspec init --from {shlex.quote(str(path))}` writes a spec for it"
+            faults.append(Fault(_display_name(path), 1, 1, "", "data-file", "this is a file of data, not a spec", hint))
         elif path.exists():
             files_by_path.setdefault(os.path.realpath(path), path)
         else:
@@ -121,7 +126,7 @@ def _spec_files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
                     "",
                     "no-such-file",
                     "there is no such file or folder",
-                    _nearest_file(path),
+                    _suggest_path(path),
                 )
             )
     return list(files_by_path.values())
@@ -141,10 +146,20 @@ def _files_inside(folder: Path, faults: list[Fault]) -> Iterable[Path]:
                 yield Path(parent) / name
 
 
-def _nearest_file(path: Path) -> str | None:
+def _suggest_path(path: Path) -> str:
+    """Return what to write for a path at which nothing is: the nearest file, the spec of a forecast, or where the project is."""
     names = sorted(child.name for child in path.parent.iterdir()) if path.parent.is_dir() else []
-    hint = did_you_mean(path.name, [name for name in names if name.endswith(_SUFFIXES)])
-    return hint or "a project begins with `mlspec init`"
+    near = nearest_word(path.name, [name for name in names if name.endswith(_SUFFIXES) and name != PROJECT_FILE])
+    spec = Path("specs") / f"{path.name.removesuffix('.yaml')}.yaml"
+    if near or spec.is_file():
+        return f"did you mean '{near}'?" if near else f"a spec is named by its file: {spec}"
+    here = Path.cwd()
+    project = next((folder for folder in (here, *here.parents) if (folder / PROJECT_FILE).is_file()), None)
+    if project is None or (project == here and path.name == "specs"):
+        return "a project begins with `mlspec init`"
+    if project == here:
+        return "name a spec or a folder of specs, such as specs"
+    return f"the project is in {project}: enter that folder first, or name it with -C"
 
 
 def _display_name(path: Path) -> str:

@@ -189,7 +189,7 @@ class _Builder:
         try:
             name = _clean_text(event.value)
             if not event.style:
-                _refuse_odd_key(name)
+                _refuse_odd_key(name, self.into)
         except ValueError as error:
             code, message, hint = error.args
             raise _StopReading(Trouble(_event_mark(event), code, message, hint, self.path)) from None
@@ -220,11 +220,16 @@ _HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
 # Errors of scalars are raised as ValueError(code, message, hint); the builder adds the position.
 
 
-def _refuse_odd_key(name: str) -> None:
+def _refuse_odd_key(name: str, beside: dict[str, Any]) -> None:
+    """Raise ValueError for a key that is not text. `beside`: the keys before it; `{above: 0,1}` is a decimal comma."""
     if name == "<<":
         raise ValueError("merge-key", "merge keys (<<) are not allowed", "write the keys out")
     if type(_parse_scalar(name)) is not str:
         problem = f"the key {name or '(empty)'} is not text"
+        before = next(reversed(beside.items()), None)
+        if before is not None and name.isdecimal() and type(before[1]) is int:
+            hint = f"a comma begins another key; for a number with decimals write {before[0]}: {before[1]}.{name}"
+            raise ValueError("key-not-text", problem, hint)
         raise ValueError("key-not-text", problem, f"write '{name}', if it is a name")
 
 

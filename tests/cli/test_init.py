@@ -137,8 +137,8 @@ def test_windows_of_hours_are_a_whole_week_where_there_are_two_more(
     [
         (b"", "is empty"),
         (b"date\n2024-01-01\n", "no header of two or more columns"),
-        (b"date,units\n", "0 row(s)"),
-        (b"date,units\n2024-01-01,1\n", "1 row(s)"),
+        (b"date,units\n", "0 rows below"),
+        (b"date,units\n2024-01-01,1\n", "1 row below"),
         (b"a,a\n1,2\n1,2\n", "occurs twice"),
         (b"date,units\n01/02/2024,1\n02/02/2024,2\n", "'01/02/2024' in date has two readings"),
         (b"date,units\nmonday,1\ntuesday,2\n", "no column holds dates: tried date ('monday')"),
@@ -177,6 +177,45 @@ def test_a_wrong_call_is_answered(words: list[str], capsys: pytest.CaptureFixtur
     Path("s.csv").write_text(sales(shops=("a", "b")))
     assert front.run(["init", *words]) in (1, 2)
     assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["s.csv"], "mlspec init --from s.csv"),
+        (["--from", "s.csv", "a b.csv"], "of several files name one"),
+        (["--from", "s.csv", "a b.csv", "c.csv"], "of several files name one"),
+        (["--from", "*.csv"], "dataset.source.uri: 'data/*.csv'"),
+        (["--from", "gs://bucket/sales.csv"], "gs://bucket/sales.csv is an address"),
+        (["--from", "s.csv", "--date-format", "dd/mm/aaaa"], "write '%d/%m/%Y'"),
+    ],
+)
+def test_a_call_that_people_try_first_is_answered_with_the_one_to_make(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("s.csv", "a b.csv", "c.csv"):
+        Path(name).write_text(sales(shops=("a", "b")))
+    assert front.run(["init", *words]) in (1, 2)
+    assert said in capsys.readouterr().err
+    assert not Path("specs").exists()
+
+
+def test_a_spec_that_was_there_is_said_to_stay_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("s.csv").write_text(sales(shops=("a", "b")))
+    spec_of(Path("s.csv"))
+    written = Path("specs/x.yaml").read_text()
+    assert "is as it was" not in capsys.readouterr().out
+    assert front.run(["init", "--from", "s.csv", "--name", "x", "--horizon", "1"]) == 0
+    assert "specs/x.yaml is as it was: what is printed above is not written" in capsys.readouterr().out
+    assert Path("specs/x.yaml").read_text() == written
+
+
+def test_the_next_command_enters_a_folder_whose_name_has_spaces(capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["init", "Previsão de vendas", "--ci", "none"]) == 0
+    words = capsys.readouterr().out.splitlines()[-1].removeprefix("Next: ")
+    entered = words.partition(" && ")[0]
+    done = subprocess.run(["sh", "-c", f"{entered} && ls mlspec.yaml"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "mlspec.yaml\n")
 
 
 SOURCE = "mlspec-forecast[forecast,gcp] @ git+https://example.com/mlspec.git@0a1b"

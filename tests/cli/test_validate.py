@@ -375,3 +375,31 @@ def test_with_data_it_reads_files_of_events(
     shown = capsys.readouterr().out
     assert said in shown
     assert "specs/demand.yaml:" in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("demand", "a spec is named by its file: specs/demand.yaml"),
+        ("specs/demnd.yaml", "did you mean 'demand.yaml'?"),
+        ("other.yaml", "name a spec or a folder of specs, such as specs"),
+        ("v 1.csv", "`mlspec init --from 'v 1.csv'` writes a spec for it"),
+    ],
+)
+def test_a_path_that_is_no_spec_is_answered_with_the_one_to_write(
+    path: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project(tmp_path, demand=spec_text()))
+    Path("v 1.csv").write_text("a;b\n1;2\n")
+    assert front.run(["validate", path]) == 1
+    assert f"hint: {hint}" in capsys.readouterr().out
+
+
+def test_below_the_root_the_folder_of_the_project_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = project(tmp_path, demand=spec_text())
+    monkeypatch.chdir(root / "specs")
+    assert front.run(["plan", "specs"]) == 1
+    said = capsys.readouterr()
+    assert f"the project is in {root}" in said.out + said.err

@@ -134,6 +134,60 @@ def test_a_series_that_is_named_as_a_total_is_told(tmp_path: Path) -> None:
     assert "'Total geral' in Loja is a sum of others" in found.reasons["series"]
 
 
+def test_the_label_of_a_total_is_named_and_is_no_series(tmp_path: Path) -> None:
+    found = profile("v.csv", f"{text()};Total geral;9.999,00\n".encode(), tmp_path)
+    ((row, column, value, problem),) = [(cell.row, cell.column, cell.value, cell.problem) for cell in found.bad_cells]
+    assert (row, column, value) == (len(SALES) + 2, "Loja", "Total geral")
+    assert "remove this row" in problem
+    assert "Total geral" not in found.reasons["series"]
+
+
+def test_a_sum_below_a_wide_table_changes_no_guess_and_is_named_once(tmp_path: Path) -> None:
+    months = ["jan/24", "fev/24", "mar/24", "abr/24", "mai/24", "jun/24", "jul/24", "ago/24"]
+    lines = [f"{shop};{item};{';'.join(str(n * 3 % 7) for n in range(8))}" for shop in "AB" for item in "xy"]
+    table = "\n".join([";".join(["loja", "produto", *months]), *lines, f"Total;;{';'.join(['99'] * 8)}", ""])
+    found = profile("v.csv", table.encode(), tmp_path)
+    assert (found.series, found.rows) == (("loja", "produto"), ())
+    assert [(cell.row, cell.column, cell.value) for cell in found.bad_cells] == [(6, "loja", "Total")]
+
+
+def test_subtotals_with_a_date_are_named_and_are_no_series(tmp_path: Path) -> None:
+    rows = [
+        line
+        for day in DAYS
+        for line in (f"{day:%Y-%m-%d};A;x;{day.day}", f"{day:%Y-%m-%d};A;y;7", f"{day:%Y-%m-%d};Subtotal A;;9")
+    ]
+    found = profile("v.csv", "\n".join(["data;loja;produto;vendas", *rows, ""]).encode(), tmp_path)
+    assert (found.series, found.rows) == (("loja", "produto"), ())
+    assert {(cell.column, cell.value) for cell in found.bad_cells} == {("loja", "Subtotal A")}
+    assert len(found.bad_cells) == len(DAYS)
+
+
+def test_a_shop_that_is_named_total_is_a_series_also_where_a_value_is_absent(tmp_path: Path) -> None:
+    shops = text().replace("Centro", "Total").splitlines()
+    shops[5] = f"{shops[5].rpartition(';')[0]};"
+    found = profile("v.csv", "\n".join([*shops, ""]).encode(), tmp_path)
+    assert found.series == ("Loja",)
+    assert not found.bad_cells
+
+
+def test_columns_that_are_left_out_of_the_spec_or_used_are_told(tmp_path: Path) -> None:
+    lines = text().splitlines()
+    rows = [f"{line};{'SP' if 'Centro' in line else 'RJ'};{place % 3}" for place, line in enumerate(lines[1:])]
+    found = profile("v.csv", "\n".join([f"{lines[0]};estado_da_loja;preco", *rows, ""]).encode(), tmp_path)
+    told = {key: (value, reason) for key, value, reason in found.guesses}
+    assert told["past"][0] == "1 column"
+    assert told["past"][1].startswith("preco: not used")
+
+
+def test_what_a_portuguese_spreadsheet_writes_for_an_absent_value_is_one(tmp_path: Path) -> None:
+    lines = text().splitlines()
+    lines[5] = f"{lines[5].rpartition(';')[0]};#N/D"
+    found = profile("v.csv", "\n".join([*lines, ""]).encode(), tmp_path)
+    assert not found.bad_cells
+    assert found.sample.figures["Vendas"].isna().sum() == 1
+
+
 def test_dates_of_which_some_are_cells_and_some_text_are_read_as_what_they_are(tmp_path: Path) -> None:
     def fill(workbook: Any) -> None:
         workbook.active.append(HEADER)
@@ -199,10 +253,16 @@ def formulas(workbook: Any) -> None:
         ("v.txt", fixed_width("Data        Loja      Vendas"), "of fixed width, .* at the characters 1, 13 and 23, with spaces"),
         ("v.csv", text().replace(";", "\x01").encode(), "but the control character"),
         ("v.csv", b"", "is empty"),
+        ("v.csv", b"Data;Loja;Vendas", "has a line of column names, and no row below it"),
+        ("v.csv", b"Data;Loja;Vendas\n01/01/2024;A;5\n", "has 1 row below the columns' names"),
+        ("v.xlsx", lambda workbook: workbook.active.append(HEADER), "and two or more rows below it"),
+        ("v.csv", "Produto;Janeiro;Fevereiro;Março\nx;1;2;3\ny;2;3;4\n".encode(), "are named as months without a year"),
+        ("v.csv", b"Ano;jan;fev;mar\n2022;1;2;3\n2023;2;3;4\n2024;5;3;4\n", "are named as months without a year"),
     ],
     ids=["exchanged", "merged", "formulas", "year-and-month", "week", "spans", "iso-spans", "formulas-of-text",
          "hours", "clock", "two-rows-of-names", "two-forms",
-         "unit", "note", "twice", "json", "web-page", "fixed-width", "control-character", "empty"],
+         "unit", "note", "twice", "json", "web-page", "fixed-width", "control-character", "empty",
+         "names-alone", "one-row", "names-alone-in-a-sheet", "bare-months", "bare-months-by-year"],
 )  # fmt: skip
 def test_what_stands_in_the_way_is_said(
     name: str, data: bytes | Callable[[Any], None], says: str, tmp_path: Path

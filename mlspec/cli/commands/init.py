@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import shutil
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -31,11 +32,23 @@ from mlspec.spec.schema import json_schema
 from mlspec.targets.checkout import published_commit
 
 _EXAMPLE = "demand"
+_PATTERN_HINT = "of several files name one, and write a pattern in the spec then: dataset.source.uri: 'data/*.csv'"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a path has one slash where an address has two
 _EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --data`, and `plan` on Google Cloud
 
 
+def _check_folder(_context: click.Context, _parameter: click.Parameter, folder: Path) -> Path:
+    """Return the folder of the project. Raises UsageError for a file, such as one of those that a shell's pattern names."""
+    if folder.is_file():
+        raise UsageError(
+            f"DIR is the folder of the project, and {folder} is a file",
+            hint=f"a data file is named with --from: mlspec init --from {shlex.quote(str(folder))}; {_PATTERN_HINT}",
+        )
+    return folder
+
+
 @click.command(short_help="Start a project, or write the spec for a data file.")
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path), callback=_check_folder)
 @click.option(
     "--from",
     "data",
@@ -112,10 +125,15 @@ def command(
     facts = {"name": _valid_name(folder.resolve().name or "forecasts"), "spec": spec, "held": held, **source}
     files |= project_files(facts, _services(ci))
     files["mlspec.schema.json"] = json.dumps(json_schema("any"), indent=2) + "\n"
-    _write_files(folder, files, copies)
+    kept = _write_files(folder, files, copies)
+    if data is not None and f"specs/{spec}.yaml" in kept:
+        click.echo(
+            f"specs/{spec}.yaml is as it was: what is printed above is not written. "
+            "To write it, name another forecast with --name, or remove that file first."
+        )
     if source["package"] is None:
         click.echo(f"{source['why']} Write the source for builds in {REQUIREMENTS}.")
-    change_folder = "" if folder == Path() else f"cd {folder} && "
+    change_folder = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     click.echo(f"Next: {change_folder}mlspec validate --data && mlspec apply")
 
 
@@ -183,11 +201,22 @@ def _locate_data(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
     if data.is_dir() and not data.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"the folder {data} is not in the project", hint=f"put it below {folder.resolve()}")
     if not data.exists():
-        raise DataError(f"there is no file {data}", hint="give the path of a CSV, Parquet or xlsx file")
+        raise _no_file(data)
     try:
         return data.resolve().relative_to(folder.resolve()).as_posix(), {}
     except ValueError:
         return f"data/{data.name}", {f"data/{data.name}": data}
+
+
+def _no_file(data: Path) -> DataError:
+    """Return the error for a path of --from at which nothing is."""
+    if _ADDRESS.match(str(data)):
+        return DataError(
+            f"--from: {str(data).replace(':/', '://', 1)} is an address, and init reads a file of this machine",
+            hint="download it, and name the copy",
+        )
+    hint = _PATTERN_HINT if re.search("[*?[]", str(data)) else "give the path of a CSV, Parquet or xlsx file"
+    return DataError(f"there is no file {data}", hint=hint)
 
 
 _MODELS = "models"  # where a project's own models usually are (docs/own-model.md)
@@ -205,16 +234,19 @@ def _valid_name(text: str) -> str:
     return name or "forecast"
 
 
-def _write_files(folder: Path, files: dict[str, str], copies: dict[str, Path]) -> None:
-    """Write the files that do not exist yet, and print what was done with each file. A link in the folder is refused first."""
-    kept_count = 0
+def _write_files(folder: Path, files: dict[str, str], copies: dict[str, Path]) -> set[str]:
+    """Write the files that do not exist yet, print what was done with each, and return those that were there.
+
+    A link in the folder is refused first.
+    """
+    kept = set()
     for path in (path for path in (*files, *copies) if not (folder / path).exists()):
         refuse_links(folder / path, below=folder)  # a link that leads nowhere yet would lead to what is written
     for path in sorted({*files, *copies}):
         place = folder / path
         if place.exists():
             click.echo(f"  kept   {printable(path)}")
-            kept_count += 1
+            kept.add(path)
             continue
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -227,5 +259,6 @@ def _write_files(folder: Path, files: dict[str, str], copies: dict[str, Path]) -
         except OSError as error:
             raise StateError(f"cannot write {place}: {error.strerror}", hint="choose another folder") from error
         click.echo(f"  wrote  {printable(path)}")
-    if kept_count:
+    if kept:
         click.echo("Existing files were not changed.")
+    return kept

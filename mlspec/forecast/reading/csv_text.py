@@ -176,6 +176,13 @@ def find_undecodable(file: Path, dialect: Dialect) -> tuple[int, bytes] | None:
 
 def encoding_error(file: Path, dialect: Dialect, where: str, row: int, line: bytes) -> DataError:
     """Return the error for a row that is not text in the encoding."""
+    with open_bytes(file, dialect) as stream:
+        start = stream.read(2)
+    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return DataError(
+            f"{where}: '{file.name}' is not text in {dialect.encoding}: it begins with the byte order mark of UTF-16",
+            hint=f"write {where}.encoding: utf-16, or save it in UTF-8",
+        )
     shown = line.partition(b"\n")[0].decode(_SHOWN_AS, errors="replace").strip()[:80]
     return DataError(
         f"{where}: '{file.name}' row {row} is not text in {dialect.encoding}: '{shown}'",

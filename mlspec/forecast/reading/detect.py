@@ -164,7 +164,10 @@ def _detect_sheet(file: Path, detected: Detected, words: Words) -> Detected:
         named = next((table for table in tables if table.name == words["sheet"]), None)
         return _add_sheet_header(detected, named, words) if named else detected
     if not tables:
-        raise DataError(f"{file.name} has no sheet with a header of two or more columns", hint="is it the right file?")
+        raise DataError(
+            f"{file.name} has no sheet with a header of two or more columns and two or more rows below it",
+            hint="is it the right file? --sheet names a sheet, and --header-row the row of the columns' names",
+        )
     names = [table.name for table in tables]
     others = (
         f" of {len(names)} with a table: {', '.join(names[:10])}; --sheet names another"

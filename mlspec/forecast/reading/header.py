@@ -15,6 +15,7 @@ from mlspec.forecast.reading.fixed_width import GAP, SAVE_AS_CSV
 from mlspec.forecast.reading.times import read_times
 
 _SHOWN = 20  # names of columns in a message
+_DELIMITERS = (";", "\t", "|", ",")
 
 
 class MissingColumn(DataError):
@@ -44,6 +45,10 @@ def explain_names(header: Sequence[str]) -> str | None:
         return f"it is a table of fixed width: {SAVE_AS_CSV}"
     if any(len(name) > 1 and name[0] == name[-1] == "'" for name in header):
         return 'its names stand in single quotes: write quote: "\'" in dataset.source'
+    sign = next((sign for sign in _DELIMITERS if len(header) == 1 and sign in header[0]), None)
+    if sign is not None:
+        shown = sign.replace("\t", "\\t")
+        return f"its first line is one name, '{header[0][:80]}': write delimiter: \"{shown}\" in dataset.source"
     return None
 
 

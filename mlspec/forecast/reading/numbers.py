@@ -18,8 +18,9 @@ from mlspec.forecast.reading.column import NO_PROBLEMS, Column, ParsedColumn, Te
 from mlspec.forecast.reading.dialect import Dialect
 from mlspec.forecast.reading.odd_cells import explain_odd_number
 
-# Texts that mean "no value" in a column of numbers or of a covariate. They are valid names of series.
-MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none")
+# Texts that mean "no value" in a column of numbers or of a covariate. They are valid names of series. `#N/D` is what a
+# spreadsheet program in Portuguese or Spanish writes for `#N/A`.
+MISSING = ("", "NA", "N/A", "#N/A", "#N/D", "NaN", "nan", "NULL", "null", "None", "none")
 # Words for yes and no, without case and accents, in English and in Portuguese, as people and spreadsheets write them.
 _FLAGS = {
     "true": 1.0, "yes": 1.0, "verdadeiro": 1.0, "sim": 1.0, "false": 0.0, "no": 0.0, "falso": 0.0, "nao": 0.0,

@@ -97,6 +97,7 @@ class TypedTable(Protocol):
 
 
 NO_KINDS: Kinds = {}
+_NO_ROWS = "Empty CSV file"  # what Arrow says of a header without the end of a line
 OpenedFile = CsvFile | TypedTable
 
 
@@ -306,6 +307,11 @@ def explain_errors(file: Path, dialect: Dialect, where: str) -> Iterator[None]:
             odd = find_undecodable(file, dialect)
             if odd is not None:
                 raise encoding_error(file, dialect, where, *odd) from error
+            if _NO_ROWS in str(error):
+                raise DataError(
+                    f"{where}: '{file.name}' has a line of column names, and no row below it",
+                    hint="export it again with its rows",
+                ) from error
         raise DataError(
             f"{where}: '{file.name}' cannot be read: {_first_line(error)}", hint=_hint(file, dialect)
         ) from error

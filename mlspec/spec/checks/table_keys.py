@@ -15,6 +15,12 @@ from mlspec.spec.table_files import TABLE_KEYS, named_format
 
 DATE_FORMS = ("iso", "iso-week", "yyyymm", "yyyymmdd", "quarter", "excel", "epoch", "epoch-ms")
 _DIRECTIVES = "aAbBdfGHIjmMpSuVyYz%"
+# Parts of a date as spreadsheet programs write them, also in Portuguese, Spanish, French and German: dd/mm/aaaa, TT.MM.JJJJ.
+_SPREADSHEET_PARTS = {
+    "dd": "%d", "d": "%d", "tt": "%d", "jj": "%d", "mmmm": "%b", "mmm": "%b", "mm": "%m", "m": "%m",
+    "aaaa": "%Y", "yyyy": "%Y", "jjjj": "%Y", "aa": "%y", "yy": "%y", "hh": "%H", "h": "%H", "ss": "%S",
+}  # fmt: skip
+_SPREADSHEET_FORM = re.compile("|".join(sorted(_SPREADSHEET_PARTS, key=len, reverse=True)))
 # Encodings of Python that are no encodings of text files.
 _NO_TEXT = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7", "mbcs", "oem")
 
@@ -108,9 +114,18 @@ def _check_date_format(form: str, path: Path) -> Iterator[Problem]:
             path,
             "date-format",
             f"'{form}' is neither a named form nor a format",
-            did_you_mean(form, DATE_FORMS) or hint,
+            _suggest_directives(form) or did_you_mean(form, DATE_FORMS) or hint,
         )
     elif unknown is not None:
         yield Problem(path, "date-format", f"'%{unknown}' is not a part of a date", hint)
     elif not {"Y", "y", "G"} & set(directives):
         yield Problem(path, "date-format", f"'{form}' has no year", hint)
+
+
+def _suggest_directives(form: str) -> str | None:
+    """Return what to write for a form such as dd/mm/aaaa; None if a part of it is none of a date. `mm` after hours is minutes."""
+    lower = form.lower()
+    if re.search(r"[^\W\d_]", _SPREADSHEET_FORM.sub("", lower)) or not _SPREADSHEET_FORM.search(lower):
+        return None
+    written = _SPREADSHEET_FORM.sub(lambda part: _SPREADSHEET_PARTS[part[0]], lower)
+    return f"write '{re.sub(r'(?<=%H:)%m', '%M', written)}'"
