@@ -403,3 +403,32 @@ def test_below_the_root_the_folder_of_the_project_is_named(
     assert front.run(["plan", "specs"]) == 1
     said = capsys.readouterr()
     assert f"the project is in {root}" in said.out + said.err
+
+
+def test_the_name_of_a_line_of_a_wide_table_is_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{shop};{item};1;2;3;4;5;6" for shop in "AB" for item in "xy"]
+    header = "loja;produto;jan/24;fev/24;mar/24;abr/24;mai/24;jun/24"
+    Path("v.csv").write_text("\n".join([header, *lines, "Total;;4;8;12;16;20;24", ""]))
+    assert front.run(["init", "--from", "v.csv", "--ci", "none"]) == 0
+    capsys.readouterr()
+    assert front.run(["validate", "--data"]) == 1
+    assert capsys.readouterr().out.count("v.csv row 6:") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        ("day,units\n2024-01-01,1\n".encode("utf-16"), "write dataset.source.encoding: utf-16"),
+        (b"day;store;units\n2024-01-01;a;1\n", 'write delimiter: ";" in dataset.source'),
+    ],
+)
+def test_a_file_that_is_written_in_another_way_is_answered_with_the_key(
+    data: bytes, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project(tmp_path))
+    Path("data/sales.csv").write_bytes(data)
+    assert front.run(["validate", "--data"]) == 1
+    assert hint in capsys.readouterr().out
