@@ -107,9 +107,13 @@ class Profile:
         chosen = [(key, value, self.reasons[key]) for key, value in found.items()]
         chosen += [(row.key, row.shown, row.reason) for row in self.rows]
         if self.static:
-            chosen.append(("static", _count_columns(self.static), f"{_list_some(self.static)}: constant in each series"))
+            chosen.append(
+                ("static", _count_columns(self.static), f"{_list_some(self.static)}: constant in each series")
+            )
         if self.past:
-            why = "not used, as they are known only up to the cutoff; dataset.covariates in the spec says how to try them"
+            why = (
+                "not used, as they are known only up to the cutoff; dataset.covariates in the spec says how to try them"
+            )
             chosen.append(("past", _count_columns(self.past), f"{_list_some(self.past)}: {why}"))
         source = [(key, str(value), reason) for key, value, reason in self.source_keys]
         return [*source, *chosen, *(("left out", name, reason) for name, reason in self.left_out.items())]

@@ -86,7 +86,9 @@ def refuse_split_dates(sample: Sample, keys: pd.DataFrame, time: str) -> None:
 
 def _refuse_bare_months(sample: Sample) -> None:
     """Raise DataError if columns are named as months without a year."""
-    months = [name for name in sample.codes if read_times(pd.Series([f"{name} 2024"], dtype=object), "%b %Y").notna()[0]]
+    months = [
+        name for name in sample.codes if read_times(pd.Series([f"{name} 2024"], dtype=object), "%b %Y").notna()[0]
+    ]
     if len(months) >= FEWEST_PERIODS:
         raise DataError(
             f"the columns {', '.join(months[:3])} … are named as months without a year",

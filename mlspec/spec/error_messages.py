@@ -90,7 +90,10 @@ def _to_problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any
         path,
         "wrong-value",
         message if kind == fields.PACKAGE_METRIC else f"{_quote_value(detail['input'])}{message}",
-        context.get("hint") or suggest_share(context, detail["input"]) or _number_instead(detail) or _plain_letters(detail),
+        context.get("hint")
+        or suggest_share(context, detail["input"])
+        or _number_instead(detail)
+        or _plain_letters(detail),
         on_key="[key]" in detail["loc"],
     )
 

@@ -147,19 +147,19 @@ def _files_inside(folder: Path, faults: list[Fault]) -> Iterable[Path]:
 
 
 def _suggest_path(path: Path) -> str:
-    """Return what to write for a path at which nothing is: the nearest file, the spec of a forecast, or where the project is."""
+    """Return what to write for a path at which nothing is: the nearest file, the spec of a forecast, or how a project begins."""
     names = sorted(child.name for child in path.parent.iterdir()) if path.parent.is_dir() else []
     near = nearest_word(path.name, [name for name in names if name.endswith(_SUFFIXES) and name != PROJECT_FILE])
-    spec = Path("specs") / f"{path.name.removesuffix('.yaml')}.yaml"
-    if near or spec.is_file():
-        return f"did you mean '{near}'?" if near else f"a spec is named by its file: {spec}"
+    if near:
+        return f"did you mean '{near}'?"
     here = Path.cwd()
     project = next((folder for folder in (here, *here.parents) if (folder / PROJECT_FILE).is_file()), None)
-    if project is None or (project == here and path.name == "specs"):
+    if project is None or path.name == "specs":
         return "a project begins with `mlspec init`"
-    if project == here:
-        return "name a spec or a folder of specs, such as specs"
-    return f"the project is in {project}: enter that folder first, or name it with -C"
+    spec = project / "specs" / f"{path.stem}.yaml"
+    if spec.is_file():
+        return f"a spec is named by its file: {_display_name(spec)}"
+    return "name a spec or a folder of specs, such as specs"
 
 
 def _display_name(path: Path) -> str:

@@ -395,14 +395,13 @@ def test_a_path_that_is_no_spec_is_answered_with_the_one_to_write(
     assert f"hint: {hint}" in capsys.readouterr().out
 
 
-def test_below_the_root_the_folder_of_the_project_is_named(
+def test_below_the_root_the_spec_of_a_forecast_is_named_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = project(tmp_path, demand=spec_text())
-    monkeypatch.chdir(root / "specs")
-    assert front.run(["plan", "specs"]) == 1
-    said = capsys.readouterr()
-    assert f"the project is in {root}" in said.out + said.err
+    monkeypatch.chdir(root / "data")
+    assert front.run(["validate", "demand"]) == 1
+    assert f"hint: a spec is named by its file: {root}/specs/demand.yaml" in capsys.readouterr().out
 
 
 def test_the_name_of_a_line_of_a_wide_table_is_reported_once(
