@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mlspec.plan.manual_words import read_words
 from mlspec.spec.duration import parse_duration
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -56,7 +57,16 @@ rows_limit = click.option(
 series_limit = click.option(
     "--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Series in text; 0 prints all."
 )
-reason = click.option("--reason", required=True, metavar="TEXT", help="The reason; it is kept in the history.")
+
+
+def parse_reason(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return a reason as the history keeps it; None if none is given."""
+    return None if value is None else read_words("reason", value)
+
+
+reason = click.option(
+    "--reason", required=True, metavar="TEXT", callback=parse_reason, help="The reason; it is kept in the history."
+)
 lock_timeout = click.option(
     "--lock-timeout", default="0s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: parse_seconds(value),
     help="How long to wait for a run that holds the lock: 30s, 10m.",

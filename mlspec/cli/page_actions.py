@@ -48,9 +48,10 @@ class PageActions:
         if order.action == "silence":
             require_alert(engine, order.forecast, order.alert)
             return manual_operations.silence_alert(
-                engine, order.forecast, alert=order.alert, span=order.span, by=author, reason=order.reason
-            )
+                engine, order.forecast, alert=order.alert, span=order.span, by=author, reason=order.reason,
+                lock_timeout=LOCK_SECONDS,
+            )  # fmt: skip
         by = f"{author}: {order.reason}"
         if order.action == "resume":
-            return manual_operations.resume_forecast(engine, order.forecast, by)
-        return manual_operations.settle_notices(engine, order.forecast, by, "send")
+            return manual_operations.resume_forecast(engine, order.forecast, by, lock_timeout=LOCK_SECONDS)
+        return manual_operations.settle_notices(engine, order.forecast, by, "send", LOCK_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlspec.engine.effects import ForecastWork, is_intact, known_version
 from mlspec.errors import NotFound, Refused, StateError
-from mlspec.plan.serving import good_releases, stable_version
+from mlspec.plan.serving import good_releases, stable_version, usual_rollback_release
 from mlspec.state.observed import Observed
 from mlspec.state.record import Release
 
@@ -24,7 +24,7 @@ def find_good_releases(work: ForecastWork) -> tuple[Release, ...]:
 
 
 def choose_release(work: ForecastWork, release_number: int | None) -> Release:
-    """Return the requested release, or the newest good one. Raises UsageError or Refused, with the reason."""
+    """Return the requested release, or the one that a rollback usually goes to. Raises UsageError or Refused, with the reason."""
     observed = work.observed
     good, releases = find_good_releases(work), work.engine.target.load_releases(work.name)
     if release_number is None:
@@ -33,7 +33,7 @@ def choose_release(work: ForecastWork, release_number: int | None) -> Release:
                 f"{work.name}: there is no earlier good release to roll back to{_why_none(work, observed, releases)}",
                 hint=f"`mlspec history {work.name}` lists all; change the spec and apply, or pause it with reconcile.mode",
             )
-        return good[0]
+        return usual_rollback_release(good, stable_version(observed))
     asked_release = next((release for release in releases if release.release == release_number), None)
     if asked_release is None:
         raise NotFound(f"{work.name} has no release {release_number}", hint=f"`mlspec history {work.name}` lists them")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 
@@ -15,11 +17,7 @@ def next_run(expression: str | None, timezone: str, now: datetime) -> datetime |
     """
     if expression is None:
         return None
-    from cronsim import CronSim
-
-    local = now.astimezone(ZoneInfo(timezone))
-    next_moment: datetime = next(CronSim(expression, local))
-    return next_moment.astimezone(UTC)
+    return next(_moments_after(expression, timezone, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +54,20 @@ def due_run(expression: str | None, timezone: str, handled: datetime, now: datet
 
 
 def _runs_between(expression: str, timezone: str, start: datetime, end: datetime) -> list[datetime]:
+    return list(takewhile(lambda slot: slot <= end, _moments_after(expression, timezone, start)))
+
+
+def _moments_after(expression: str, timezone: str, start: datetime) -> Iterator[datetime]:
+    """Yield the moments after `start` at which the expression fires, in UTC.
+
+    In the hour that the end of summer time repeats, CronSim begins with the moments of its first pass, which are over.
+    """
     from cronsim import CronSim
 
-    moments = []
     for slot in CronSim(expression, start.astimezone(ZoneInfo(timezone))):
-        if slot > end:
-            break
-        moments.append(slot.astimezone(UTC))
-    return moments
+        moment: datetime = slot.astimezone(UTC)
+        if moment > start:
+            yield moment
 
 
 _WEEK, _YEAR = timedelta(days=7), timedelta(days=365)

@@ -142,3 +142,11 @@ def good_releases(
         if fit and past_release.version != serves and past_release.release < first:
             good_by_version.setdefault(past_release.version, past_release)
     return tuple(good_by_version.values())
+
+
+def usual_rollback_release(good: Sequence[Release], stable: str | None) -> Release:
+    """Return the release of `good` that a rollback goes to if nobody names one: the newest, but during a rollout the stable version's.
+
+    A release between these two was replaced in its own rollout: it never served everything.
+    """
+    return next((release for release in good if release.version == stable), good[0])

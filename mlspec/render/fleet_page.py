@@ -12,6 +12,7 @@ from mlspec.render.reader import Reader
 from mlspec.spec.metrics import MAIN
 
 FLEET_PAGE = 100  # forecasts of a page
+_NO_PAGE = "Nothing to show"
 STATES = ("ready", "not ready", "firing", "rollout", "held", "undelivered")
 
 
@@ -88,6 +89,10 @@ def render_alerts(
     )
 
 
-def render_problem(message: str, hint: str, frame: PageFrame, reader: Reader, *, suffix: str = "") -> str:
-    """Return a page that says why there is none."""
-    return render_page("problem", frame, reader, message=message, hint=hint, suffix=suffix)
+def render_problem(
+    message: str, hint: str, frame: PageFrame, reader: Reader, *, suffix: str = "", title: str = _NO_PAGE, forecast: str = ""
+) -> str:
+    """Return a page that says why there is none, or why what `title` names was not done with a forecast."""
+    return render_page(
+        "problem", frame, reader, message=message, hint=hint, suffix=suffix, title=title, forecast=forecast
+    )

@@ -15,6 +15,7 @@ from typing import Any
 
 from mlspec import __version__
 from mlspec.errors import MissingExtra
+from mlspec.log_context import without_known_secrets
 from mlspec.state.lineage_event import LineageEvent, LineageReporter
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def _client_event(event: LineageEvent) -> Any:
         processingType="BATCH", integration="MLSPEC", jobType="STEP", producer=_PRODUCER
     )
     failed = error_message_run.ErrorMessageRunFacet(
-        message=event.error or "", programmingLanguage="PYTHON", producer=_PRODUCER
+        message=without_known_secrets(event.error or ""), programmingLanguage="PYTHON", producer=_PRODUCER
     )
     return RunEvent(
         eventType=RunState[event.state],

@@ -13,7 +13,14 @@ from starlette.routing import Route
 
 from mlspec.engine.rollback_preview import RollbackPreview
 from mlspec.errors import MlspecError, UsageError
-from mlspec.render.action_page import ActionForm, RollbackPart, ServedSide, render_action_done, render_action_form
+from mlspec.render.action_page import (
+    ACTION_TEXTS,
+    ActionForm,
+    RollbackPart,
+    ServedSide,
+    render_action_done,
+    render_action_form,
+)
 from mlspec.render.fleet_page import render_problem
 from mlspec.render.page_frame import PageFrame, live_frame
 from mlspec.web.actions import ACTIONS, ActionRunner, read_form, read_order
@@ -43,14 +50,31 @@ class _ActionPages:
 
     async def form(self, request: Request) -> Response:
         """Answer with the form, and its token. That of a rollback has computed what would change: one at a time."""
-        name, action = self._find_action(request)
+        try:
+            name, action = self._find_action(request)
+        except ClientError as error:
+            return self._refusal_page(request, error)
         return await run_sync(partial(self._form_page, request, name, action), limiter=self.limiter)
 
     async def act(self, request: Request) -> Response:
         """Carry out what a form asks for."""
-        self._find_action(request)
-        fields = await read_form(request)
-        return await run_sync(partial(self._result_page, request, fields))
+        try:
+            self._find_action(request)
+            fields = await read_form(request)
+            return await run_sync(partial(self._result_page, request, fields))
+        except ClientError as error:
+            return self._refusal_page(request, error)
+
+    def _refusal_page(self, request: Request, error: ClientError) -> Response:
+        """Return the page that says why a form was not accepted: a person reads it, in a browser."""
+        name, action = request.path_params["name"], request.path_params["action"]
+        wish = read_wish(request, self.language)
+        frame = live_frame(wish.reader, kept=wish.kept)
+        known = {"title": ACTION_TEXTS[action][0], "forecast": name} if self._is_action(name, action) else {}
+        page = render_problem(error.message, "", frame, wish.reader, suffix=wish.suffix, **known)
+        answer = html_response(page, wish.reader, error.code)
+        answer.headers.update(error.headers)
+        return answer
 
     def _form_page(self, request: Request, name: str, action: str) -> Response:
         wish = read_wish(request, self.language)
@@ -60,7 +84,7 @@ class _ActionPages:
         try:
             preview = self._preview(request, name) if action == "rollback" else None
         except MlspecError as error:
-            return _problem_page(error, frame, wish)
+            return _problem_page(error, frame, wish, name, action)
         form = ActionForm(token, alerts, preview)
         page = render_action_form(name, action, form, frame, wish.reader, suffix=wish.suffix)
         return html_response(page, wish.reader)
@@ -80,7 +104,7 @@ class _ActionPages:
         try:
             done = self.run.carry_out(read_order(name, action, fields))
         except MlspecError as error:
-            return _problem_page(error, frame, wish)
+            return _problem_page(error, frame, wish, name, action)
         page = render_action_done(
             name, action, done.sentence, frame, wish.reader, is_over=done.is_over, suffix=wish.suffix
         )
@@ -89,17 +113,22 @@ class _ActionPages:
     def _find_action(self, request: Request) -> tuple[str, str]:
         """Return the forecast and the action of a path. Raises ClientError if there is no such thing."""
         name, action = request.path_params["name"], request.path_params["action"]
-        if action not in ACTIONS or name not in self.source.names():
+        if not self._is_action(name, action):
             raise ClientError("there is no such action", 404)
         return name, action
+
+    def _is_action(self, name: str, action: str) -> bool:
+        return action in ACTIONS and name in self.source.names()
 
 
 def _subject(name: str, action: str) -> str:
     return f"{action}\n{name}"
 
 
-def _problem_page(error: MlspecError, frame: PageFrame, wish: PageWish) -> Response:
-    page = render_problem(error.message, error.hint or "", frame, wish.reader, suffix=wish.suffix)
+def _problem_page(error: MlspecError, frame: PageFrame, wish: PageWish, name: str, action: str) -> Response:
+    page = render_problem(
+        error.message, error.hint or "", frame, wish.reader, suffix=wish.suffix, title=ACTION_TEXTS[action][0], forecast=name
+    )
     return html_response(page, wish.reader, error_status(error))
 
 

@@ -15,12 +15,13 @@ from starlette.requests import Request
 
 from mlspec.engine.rollback_preview import RollbackPreview
 from mlspec.errors import UsageError
+from mlspec.plan.manual_words import read_words
 from mlspec.spec.duration import parse_duration
 from mlspec.web.problem import ClientError
 
 ACTIONS = ("silence", "rollback", "hold", "resume", "notices")
 _FORM = "application/x-www-form-urlencoded"
-_MOST_BYTES = 16_384
+_MOST_BYTES, _MOST_FIELDS = 16_384, 20
 _LONGEST = {"author": 80, "reason": 500}
 
 
@@ -71,7 +72,10 @@ async def read_form(request: Request) -> dict[str, str]:
         body += part
         if len(body) > _MOST_BYTES:
             raise ClientError(f"the form is larger than {_MOST_BYTES:,} bytes", 413, {"connection": "close"})
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=20)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise ClientError(f"the form has more than {_MOST_FIELDS} fields", 400) from error
     return {name: values[0] for name, values in fields.items()}
 
 
@@ -87,10 +91,7 @@ def read_order(forecast: str, action: str, fields: Mapping[str, str]) -> ActionO
     """Return the order that a form makes. Raises UsageError if something is missing."""
     if fields.get("confirmed") != "yes":
         raise UsageError("the action was not confirmed, so nothing was done", hint="tick the box above the button")
-    texts = {name: " ".join(fields.get(name, "").split()) for name in _LONGEST}
-    for name, text in texts.items():
-        if not 1 <= len(text) <= _LONGEST[name]:
-            raise UsageError(f"the {name} has {len(text)} characters: expected 1 to {_LONGEST[name]}")
+    texts = {name: read_words(name, fields.get(name, ""), longest) for name, longest in _LONGEST.items()}
     order = ActionOrder(forecast, action, texts["author"], texts["reason"])
     if action == "rollback":
         return replace(order, release=_read_release(fields), serves=fields.get("serves", "")[: _LONGEST["author"]])

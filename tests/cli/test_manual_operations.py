@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -67,6 +68,24 @@ def test_what_needs_the_lock_can_wait_for_it_as_the_hint_says(watched: Mlspec, w
         said = watched(*words)
         assert (said.code, "hint: wait for it with --lock-timeout 10m" in said.err) == (75, True), said.err
         assert watched(*words, "--lock-timeout", "0s").code == 75
+
+
+@pytest.mark.parametrize("words", [
+    ("silence", "demand", "accuracy", "--for", "2d"), ("hold", "demand"), ("rollback", "demand"),
+], ids=" ".join)  # fmt: skip
+def test_a_reason_is_a_line_of_text(watched: Mlspec, words: tuple[str, ...]) -> None:
+    before = LocalTarget(Path(".mlspec")).serial
+    for reason, says in (("", "is empty"), (" \n ", "is empty"), (os.fsdecode(b"caf\xe9"), r"'\udce9'"), ("\x1b[31m", r"'\x1b'")):
+        said = watched(*words, "--reason", reason)
+        assert (said.code, "the reason" in said.err, says in said.err) == (2, True, True), said.err
+    assert LocalTarget(Path(".mlspec")).serial == before
+
+
+def test_a_reason_of_several_lines_is_one_in_the_history(watched: Mlspec) -> None:
+    reason = "férias 🎄\n2024-01-01T00:00:00Z  RolledBack: nothing of the kind"
+    assert watched("silence", "demand", "accuracy", "--for", "2d", "--reason", reason).code == 0
+    (event,) = [line for line in watched("history", "demand").out.splitlines() if "RolledBack" in line]
+    assert "Silenced: accuracy is silent" in event
 
 
 def test_a_forecast_without_a_spec_is_not_rolled_back(watched: Mlspec) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from mlspec.engine.lineage import reported_run
 from mlspec.errors import DataError, WorkUnderWay
+from mlspec.log_context import hide_secret
 from mlspec.plan.lineage import run_id, step_inputs
 from mlspec.state.lineage_event import LineageDataset, LineageEvent
 from mlspec.targets.openlineage_receiver import OpenLineageReceiver, open_reporter
@@ -127,6 +128,15 @@ def test_a_failure_and_its_sentence_arrive(alone: pytest.MonkeyPatch) -> None:
         (event,) = events(receiver.got)
     assert event["eventType"] == "FAIL"
     assert event["run"]["facets"]["errorMessage"]["message"] == "the contract is broken"
+
+
+def test_no_secret_is_told(alone: pytest.MonkeyPatch) -> None:
+    hide_secret("postgresql://mlspec:cafe5ecret@db/state")
+    with receiving((201, {})) as receiver:
+        alone.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{receiver.port}")
+        OpenLineageReceiver()(replace(EVENT, state="FAIL", error="no answer of mlspec:cafe5ecret@db"))
+        (event,) = events(receiver.got)
+    assert event["run"]["facets"]["errorMessage"]["message"] == "no answer of mlspec:[secret]@db"
 
 
 def test_a_receiver_that_is_down_or_silent_is_said_once_and_not_tried_again(

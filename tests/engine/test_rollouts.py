@@ -154,6 +154,20 @@ def test_a_person_s_rollback_is_held_until_a_person_resumes(world: World) -> Non
     assert world.serves == second
 
 
+def test_a_person_s_rollback_out_of_a_rollout_goes_to_what_served_before_and_not_to_a_canary_that_was_replaced(
+    world: World,
+) -> None:
+    first, second = on_its_way(world)
+    world.write(deployment=CANARY, model={"seed": 2})
+    world.look()
+    (third,) = set(world.traffic) - {first}
+    assert third != second  # it took the place of the second, which never served everything
+    said = manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    assert world.traffic == {first: 100}
+    assert f"{third} was replaced by {first}" in said
+    assert world.ledger.rollout is None
+
+
 def test_a_person_s_rollback_that_is_stopped_once_traffic_has_moved_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.notify import pagerduty
 from mlspec.targets.notify.base import DeliveryError, NoticeSender
 from mlspec.targets.notify.email import EmailSender, mail_of, read_server
+from mlspec.targets.notify.notice_text import facts_of
 from mlspec.targets.notify.pagerduty import PagerDutySender, alert_event, change_event, dedup_key
 from mlspec.targets.notify.slack import SlackSender, slack_message
 from mlspec.targets.notify.teams import TeamsSender, teams_message
@@ -155,6 +156,20 @@ def test_an_escape_is_never_cut() -> None:
     assert text.rstrip("…").endswith("&lt;")
 
 
+def test_a_label_replaces_no_fact_and_pushes_none_out() -> None:
+    labels = {"owner": "team-a", "severity": "low", **{f"l{number}": "x" for number in range(9)}}
+    told = notice(owner="ops@example.com", value=0.3, version="v1", labels=labels)
+    facts = facts_of(told)
+    assert (facts["owner"], facts["severity"]) == ("ops@example.com", "critical")
+    assert (facts["label owner"], facts["label severity"]) == ("team-a", "low")
+    for message in (slack_message(told), teams_message(told)):
+        text = json.dumps(message, ensure_ascii=False)
+        assert "mlspec get demand" in text
+    fields: Any = slack_message(told)["blocks"]
+    assert [field["text"] for field in fields[2]["fields"]][-2:] == ["l0: x", "more labels: 8"]
+    assert "label severity: low" in mail_of(told, "a@example.com", TO, "2026-11-20T06:00:00Z").get_content()
+
+
 # --- PagerDuty --------------------------------------------------------------------------------------------------------------------
 
 
@@ -162,11 +177,17 @@ def test_the_end_of_an_incident_resolves_what_its_beginning_opened() -> None:
     with strictly_receiving(judge_pagerduty, 202) as pager:
         sender = PagerDutySender(KEY, timestamp, LOOPBACK, pager.url())
         sender.send_notice(notice(id="n1"))
-        sender.send_notice(notice(id="n2", state="no-data", severity="warning"))
         sender.send_notice(notice(id="n3", state="resolved"))
     events = [body for _, body in pager.accepted]
-    assert [event["event_action"] for event in events] == ["trigger", "trigger", "resolve"]
-    assert len({event["dedup_key"] for event in events}) == 1
+    assert [event["event_action"] for event in events] == ["trigger", "resolve"]
+    assert {event["dedup_key"] for event in events} == {"mlspec/demand/accuracy"}
+
+
+def test_lost_data_that_somebody_has_acknowledged_does_not_swallow_the_alert_that_fires_later() -> None:
+    """PagerDuty notifies nobody of a second trigger with the key of an incident that is open, and no notice ends lost data."""
+    lost, fires = notice(id="n1", state="no-data", severity="warning"), notice(id="n2")
+    again = notice(id="n3", state="no-data", severity="warning")
+    assert len({dedup_key(each) for each in (lost, fires, again)}) == 3
 
 
 def test_incidents_of_two_forecasts_or_alerts_are_two_and_so_are_two_rollbacks() -> None:

@@ -82,11 +82,12 @@ def test_nobody_there_is_no_answer_and_names_no_address() -> None:
     assert "cafe-secret" not in str(found.value)
 
 
-@pytest.mark.parametrize("address", ["", "ftp://x/y", "file:///etc/passwd", "just text", "http://"])
+@pytest.mark.parametrize("address", ["", "ftp://x/y", "file:///etc/passwd", "just text", "http://", "https://[cafe-secret", "https://cafe-secret／x/y"])
 def test_an_address_that_is_none_is_refused_without_being_said(address: str) -> None:
     with pytest.raises(DeliveryError, match="no http or https address") as found:
         WebhookSender(address, timestamp)
     assert found.value.permanent
+    assert "cafe-secret" not in "".join(traceback.format_exception(found.value))
 
 
 def test_retry_after_may_be_a_date() -> None:
@@ -95,6 +96,7 @@ def test_retry_after_may_be_a_date() -> None:
         == 60.0
     )
     assert parse_retry_after("soon", 0) is None
+    assert parse_retry_after("²", 0) is None  # a digit by Unicode, and no number
     assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT", 2_000_000_000) == 0.0
 
 

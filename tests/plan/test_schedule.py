@@ -32,6 +32,31 @@ def test_the_next_run_is_at_the_local_time(expression: str, timezone: str, now: 
     assert next_run(expression, timezone, at(now)) == at(expected)
 
 
+@given(
+    st.sampled_from(["Europe/Lisbon", "America/New_York", "America/Havana", "Australia/Lord_Howe", "UTC"]),
+    st.sampled_from(["30 1 * * *", "15,45 1 * * *", "0 * * * *", "*/20 * * * *", "0 0 * * MON", "30 2 1 * *"]),
+    st.integers(0, 366 * 24 * 12),
+)
+def test_the_next_run_is_later_than_now_also_in_the_hour_that_the_end_of_summer_time_repeats(
+    timezone: str, expression: str, minutes: int
+) -> None:
+    now = at("2026-01-01T00:00:00Z") + timedelta(minutes=5 * minutes)
+    found = next_run(expression, timezone, now)
+    assert found is not None
+    assert found > now
+    assert due_run(expression, timezone, now, found) == DueRun(found, 0)
+
+
+@pytest.mark.parametrize(("timezone", "now", "expected"), [
+    ("Europe/Lisbon", "2026-10-25T01:10:00Z", "2026-10-26T01:30:00Z"),  # 01:10 for the second time: 01:30 was
+    ("America/New_York", "2026-11-01T06:10:00Z", "2026-11-02T06:30:00Z"),
+])  # fmt: skip
+def test_what_has_run_in_the_repeated_hour_is_not_due_again(timezone: str, now: str, expected: str) -> None:
+    """A first pass in the second of the two hours: the loop makes no forecast for the moment before it."""
+    assert next_run("30 1 * * *", timezone, at(now)) == at(expected)
+    assert due_run("30 1 * * *", timezone, at(now), at(now) + timedelta(hours=2)) is None
+
+
 def test_no_expression_no_run() -> None:
     assert next_run(None, "UTC", at("2024-05-01T00:00:00Z")) is None
 

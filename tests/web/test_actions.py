@@ -6,8 +6,11 @@ import base64
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -19,6 +22,8 @@ from hypothesis import strategies as st
 
 from mlspec.cli import main as front
 from mlspec.cli.page_actions import PageActions
+from mlspec.targets.record import locking
+from mlspec.web.actions import ActionOrder
 from mlspec.web.form_token import FormTokens
 from tests.web.browser import DESKTOP, PHONE, accessibility_faults, opened, sideways
 from tests.web.page_site import PageProject, serving_pages
@@ -108,6 +113,8 @@ def test_notices_that_were_given_up_are_sent_again_and_a_forecast_that_is_not_he
         ({"confirmed": ""}, {}, 400),
         ({"author": " "}, {}, 400),
         ({"reason": "x" * 501}, {}, 400),
+        ({"reason": "a\x00b"}, {}, 400),  # PostgreSQL takes no NUL
+        ({f"more{number}": "x" for number in range(20)}, {}, 400),
         ({"span": "-1d"}, {}, 400),
         ({"span": "soon"}, {}, 400),
         ({"alert": "nothing"}, {}, 400),
@@ -122,6 +129,35 @@ def test_what_is_not_this_server_s_own_confirmed_form_changes_nothing(
     status, page = post(site + SILENCE, {**ORDER, "token": form_token(site), **fields}, **headers)
     assert (status, "Traceback" in page) == (code, False)
     assert made.target.serial == before
+    if code != 401:  # a browser asks for the password; all else a person reads
+        assert "<h1>Silence an alert</h1>" in page
+        assert 'href="/forecasts/demand"' in page
+
+
+def test_a_form_that_was_open_for_too_long_says_so_in_the_reader_s_language(acting: tuple[PageProject, str]) -> None:
+    _, site = acting
+    status, page = post(f"{site}{SILENCE}?language=pt-BR", {**ORDER, "token": "1.2"})
+    assert (status, "<h1>Silenciar um alerta</h1>" in page) == (403, True), page
+    assert "the form is older than an hour" in page
+    assert "Voltar à previsão" in page
+    status, page = post(f"{site}/forecasts/demand/actions/explode?language=pt-BR", ORDER)
+    assert (status, "<h1>Nada a mostrar</h1>" in page) == (404, True)
+
+
+@pytest.mark.parametrize("action", ["silence", "resume", "notices", "hold"])
+def test_an_action_waits_for_a_pass_that_ends_soon(
+    acting: tuple[PageProject, str], monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    made, _ = acting
+    order = ActionOrder("demand", action, "Ana", "a promotion", alert="accuracy", span=timedelta(days=2))
+    if action == "resume":
+        PageActions("local").carry_out(replace(order, action="hold"))
+    with ExitStack() as a_pass:
+        a_pass.enter_context(made.target.lock_forecast("demand", "reconcile", "2026-01-01T00:00:00Z", 0.0))
+        # The pass ends while the action waits.
+        stopped_clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _seconds: a_pass.close())
+        monkeypatch.setattr(locking, "time", stopped_clock)
+        assert "Ana (page)" in PageActions("local").carry_out(order).sentence
 
 
 def test_a_token_of_another_action_or_forecast_is_none_of_this_one(acting: tuple[PageProject, str]) -> None:

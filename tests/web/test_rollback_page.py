@@ -128,7 +128,7 @@ def test_the_preview_refuses_in_the_words_of_the_command(acting: tuple[PageProje
         ({"release": "3"}, 409, "is what serves now"),
         ({"release": "x"}, 400, "does not say what to go back to"),
         ({"confirmed": ""}, 400, "was not confirmed"),
-        ({"reason": ""}, 400, "the reason has 0 characters"),
+        ({"reason": ""}, 400, "the reason is empty"),
         ({"token": "1.2"}, 403, ""),
     ],
 )

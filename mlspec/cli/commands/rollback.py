@@ -27,9 +27,14 @@ _SHOWN_SERIES = 24
     "--to",
     callback=options.parse_release,
     metavar="R",
-    help="The release, 1 or r1; the newest good one before, if left out.",
+    help="The release, 1 or r1; if left out, the newest good one before, or the one that a rollout would replace.",
 )
-@click.option("--reason", metavar="TEXT", help="The reason, which is needed; it is kept in the history.")
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    callback=options.parse_reason,
+    help="The reason, which is needed; it is kept in the history.",
+)
 @click.option("--preview", is_flag=True, help="Say what would serve and what would change, and do nothing.")
 @options.lock_timeout
 def command(name: str, target: str, to: int | None, reason: str | None, preview: bool, lock_timeout: float) -> None:

@@ -19,10 +19,17 @@ AGAIN = (408, 425, 429)
 
 def read_address(secret: str) -> tuple[str, str]:
     """Return the address that a secret holds, without its fragment, and the fragment. Raises DeliveryError if it holds none."""
-    parts = urlsplit(hide_secret(secret.strip()))
+    try:
+        parts = urlsplit(hide_secret(secret.strip()))
+    except ValueError:  # its words hold a part of the address
+        raise _no_address() from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise DeliveryError("the secret holds no http or https address", permanent=True)
+        raise _no_address()
     return parts._replace(fragment="").geturl(), parts.fragment
+
+
+def _no_address() -> DeliveryError:
+    return DeliveryError("the secret holds no http or https address", permanent=True)
 
 
 def deliver_json(
@@ -62,7 +69,7 @@ def parse_retry_after(text: str | None, now: int) -> float | None:
     """Return the seconds to wait by a Retry-After header, a number or a date (RFC 9110, 10.2.3); None if it is neither."""
     if text is None:
         return None
-    if text.strip().isdigit():
+    if text.strip().isdecimal() and text.isascii():
         return float(text)
     try:
         date = parsedate_to_datetime(text)

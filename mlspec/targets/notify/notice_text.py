@@ -28,9 +28,19 @@ def facts_of(notice: Notice) -> dict[str, str]:
     """Return the facts beside the message that the notice has, in order."""
     facts = {
         "severity": notice.severity, "since": notice.since, "version": notice.version, "value": _number(notice.value),
-        "owner": notice.owner, **notice.labels, "see": f"mlspec get {notice.forecast}",
+        "owner": notice.owner, "see": f"mlspec get {notice.forecast}",
     }  # fmt: skip
-    return {name: str(value) for name, value in facts.items() if value}
+    # A label may have the name of a fact, which it does not replace.
+    labels = {f"label {name}" if name in facts else name: value for name, value in notice.labels.items()}
+    return {name: str(value) for name, value in {**facts, **labels}.items() if value}
+
+
+def first_facts(notice: Notice, most: int) -> list[tuple[str, str]]:
+    """Return at most so many facts; the last one says how many labels are left out. `most` is more than facts without labels."""
+    facts = list(facts_of(notice).items())
+    if len(facts) <= most:
+        return facts
+    return [*facts[: most - 1], ("more labels", str(len(facts) - most + 1))]
 
 
 PAGE_TEXT = "Open the forecast's page"

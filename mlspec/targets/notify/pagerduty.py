@@ -53,8 +53,12 @@ class PagerDutySender:
 
 
 def dedup_key(notice: Notice) -> str:
-    """Return what ties the events of an incident together: of an alert the forecast and its name, else the notice's own id."""
-    return clip(f"mlspec/{notice.forecast}/{notice.alert}" if notice.alert else f"mlspec/{notice.id}", _MOST_KEY)
+    """Return what ties the events of an incident together: of an alert the forecast and its name, else the notice's own id.
+
+    Lost data is an incident of its own. No notice ends it, and an open incident under the alert's name would swallow the alert.
+    """
+    is_of_alert = notice.alert is not None and notice.state != "no-data"
+    return clip(f"mlspec/{notice.forecast}/{notice.alert}" if is_of_alert else f"mlspec/{notice.id}", _MOST_KEY)
 
 
 def alert_event(notice: Notice, key: str, *, over: bool = False) -> dict[str, object]:

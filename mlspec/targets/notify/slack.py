@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from mlspec.state.notice import Notice
 from mlspec.targets.notify.http_delivery import deliver_json, read_address
-from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, facts_of, mark_of, title_of
+from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, first_facts, mark_of, title_of
 
 _MOST_TITLE, _MOST_TEXT, _MOST_FIELD, _MOST_FIELDS = 150, 3000, 2000, 10
 _ESCAPED = {
@@ -39,7 +39,7 @@ def slack_message(notice: Notice) -> dict[str, object]:
     title = f"{mark_of(notice)} {title_of(notice)}"
     fields = [
         {"type": "plain_text", "text": clip(f"{name}: {value}", _MOST_FIELD), "emoji": False}
-        for name, value in facts_of(notice).items()
+        for name, value in first_facts(notice, _MOST_FIELDS)
     ]
     return {
         "text": _clip_escaped(f"{title}: {notice.message}", _MOST_TEXT),
@@ -49,7 +49,7 @@ def slack_message(notice: Notice) -> dict[str, object]:
                 "type": "section",
                 "text": {"type": "plain_text", "text": clip(notice.message, _MOST_TEXT) or "-", "emoji": False},
             },
-            {"type": "section", "fields": fields[:_MOST_FIELDS]},
+            {"type": "section", "fields": fields},
             *_page_blocks(notice),
         ],
     }

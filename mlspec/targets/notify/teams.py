@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from mlspec.state.notice import Notice
 from mlspec.targets.notify.http_delivery import deliver_json, read_address
-from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, facts_of, mark_of, title_of
+from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, first_facts, mark_of, title_of
 
 _CARD = "application/vnd.microsoft.card.adaptive"
 _MOST_TEXT, _MOST_FACT = 4000, 500  # Teams takes 28 KB in all: a character is 4 bytes at most
@@ -38,7 +38,6 @@ def teams_message(notice: Notice) -> dict[str, object]:
         "type": "TextRun", "text": clip(f"{mark_of(notice)} {title_of(notice)}", 200), "weight": "bolder", "size": "medium",
         "color": "good" if notice.state == "resolved" else _COLOURS[notice.severity],
     }  # fmt: skip
-    facts = list(facts_of(notice).items())[:_MOST_FACTS]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -55,7 +54,7 @@ def teams_message(notice: Notice) -> dict[str, object]:
                         {"type": "TextRun", "text": clip(value, _MOST_FACT)},
                     ],
                 }
-                for name, value in facts
+                for name, value in first_facts(notice, _MOST_FACTS)
             ),
         ],
     }  # fmt: skip
