@@ -56,7 +56,7 @@ def _try_receiver(receiver: str, notice: Notice, sender: Callable[[str], NoticeS
     except (DeliveryError, MlspecError) as error:  # a missing secret is the latter
         logger.debug("why %s did not accept the notice", receiver, exc_info=error)
         return ReceiverTrial(receiver, problem=_problem_of(error))
-    except Exception as error:  # noqa: BLE001  (a defect with one receiver does not stop the trial of the others)
+    except Exception as error:  # a defect with one receiver does not stop the trial of the others
         logger.debug("why %s did not accept the notice", receiver, exc_info=error)
         return ReceiverTrial(receiver, problem=as_error(error).message)
 

@@ -22,7 +22,7 @@ def read_words(name: str, text: str, longest: int | None = None) -> str:
     wrong = next((char for char in words if unicodedata.category(char) in _NO_TEXT), None)
     if wrong is not None:
         raise UsageError(
-            f"the {name} has a character that is no text ({ascii(wrong)})",
+            f"the {name} has a character that is no text ({wrong!a})",
             hint="leave it out; letters with accents need a terminal in UTF-8",
         )
     return words

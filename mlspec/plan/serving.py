@@ -145,7 +145,7 @@ def good_releases(
 
 
 def usual_rollback_release(good: Sequence[Release], stable: str | None) -> Release:
-    """Return the release of `good` that a rollback goes to if nobody names one: the newest, but during a rollout the stable version's.
+    """Return the release of `good` that a rollback goes to if nobody names one: the newest, or in a rollout the stable version's.
 
     A release between these two was replaced in its own rollout: it never served everything.
     """

@@ -90,7 +90,14 @@ def render_alerts(
 
 
 def render_problem(
-    message: str, hint: str, frame: PageFrame, reader: Reader, *, suffix: str = "", title: str = _NO_PAGE, forecast: str = ""
+    message: str,
+    hint: str,
+    frame: PageFrame,
+    reader: Reader,
+    *,
+    suffix: str = "",
+    title: str = _NO_PAGE,
+    forecast: str = "",
 ) -> str:
     """Return a page that says why there is none, or why what `title` names was not done with a forecast."""
     return render_page(

@@ -127,7 +127,13 @@ def _subject(name: str, action: str) -> str:
 
 def _problem_page(error: MlspecError, frame: PageFrame, wish: PageWish, name: str, action: str) -> Response:
     page = render_problem(
-        error.message, error.hint or "", frame, wish.reader, suffix=wish.suffix, title=ACTION_TEXTS[action][0], forecast=name
+        error.message,
+        error.hint or "",
+        frame,
+        wish.reader,
+        suffix=wish.suffix,
+        title=ACTION_TEXTS[action][0],
+        forecast=name,
     )
     return html_response(page, wish.reader, error_status(error))
 

@@ -75,7 +75,12 @@ def test_what_needs_the_lock_can_wait_for_it_as_the_hint_says(watched: Mlspec, w
 ], ids=" ".join)  # fmt: skip
 def test_a_reason_is_a_line_of_text(watched: Mlspec, words: tuple[str, ...]) -> None:
     before = LocalTarget(Path(".mlspec")).serial
-    for reason, says in (("", "is empty"), (" \n ", "is empty"), (os.fsdecode(b"caf\xe9"), r"'\udce9'"), ("\x1b[31m", r"'\x1b'")):
+    for reason, says in (
+        ("", "is empty"),
+        (" \n ", "is empty"),
+        (os.fsdecode(b"caf\xe9"), r"'\udce9'"),
+        ("\x1b[31m", r"'\x1b'"),
+    ):
         said = watched(*words, "--reason", reason)
         assert (said.code, "the reason" in said.err, says in said.err) == (2, True, True), said.err
     assert LocalTarget(Path(".mlspec")).serial == before

@@ -82,7 +82,10 @@ def test_nobody_there_is_no_answer_and_names_no_address() -> None:
     assert "cafe-secret" not in str(found.value)
 
 
-@pytest.mark.parametrize("address", ["", "ftp://x/y", "file:///etc/passwd", "just text", "http://", "https://[cafe-secret", "https://cafe-secret／x/y"])
+@pytest.mark.parametrize(
+    "address",
+    ["", "ftp://x/y", "file:///etc/passwd", "just text", "http://", "https://[cafe-secret", "https://cafe-secret／x/y"],
+)
 def test_an_address_that_is_none_is_refused_without_being_said(address: str) -> None:
     with pytest.raises(DeliveryError, match="no http or https address") as found:
         WebhookSender(address, timestamp)

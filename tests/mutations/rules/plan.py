@@ -134,6 +134,10 @@ MUTATIONS = (
     Mutation("an incident is told by the run that it began in", "plan/run_moments.py",
              "return moment is None or parse_moment(happened) >= parse_moment(moment)", "return True",
              step("a_broken_threshold_is_evidence_moves_no_traffic_and_is_told_by_the_run_it_began_in")),
+    Mutation("a rollback out of a rollout goes to what served before it", "plan/serving.py",
+             "return next((release for release in good if release.version == stable), good[0])", "return good[0]",
+             "tests/engine/test_rollouts.py::test_a_person_s_rollback_out_of_a_rollout_goes_to_what_served_before_and_not_to_a_canary"
+             "_that_was_replaced"),
     Mutation("a notice of an earlier incident is none of this one", "plan/alert_delivery.py", " and pending.notice.at >= began", "",
              "tests/plan/test_alert_delivery.py"),
     Mutation("an incident starts the loop once", "plan/alert_starts.py", "    if mark.started:\n", "    if False:\n",
