@@ -12,7 +12,6 @@ from mlspec.render.reader import Reader
 from mlspec.spec.metrics import MAIN
 
 FLEET_PAGE = 100  # forecasts of a page
-_NO_PAGE = "Nothing to show"
 STATES = ("ready", "not ready", "firing", "rollout", "held", "undelivered")
 
 
@@ -96,10 +95,13 @@ def render_problem(
     reader: Reader,
     *,
     suffix: str = "",
-    title: str = _NO_PAGE,
+    title: str = "",
     forecast: str = "",
 ) -> str:
-    """Return a page that says why there is none, or why what `title` names was not done with a forecast."""
+    """Return a page that says why there is none, or why what `title` names was not done with a forecast.
+
+    Without a title it says that there is nothing to show.
+    """
     return render_page(
         "problem", frame, reader, message=message, hint=hint, suffix=suffix, title=title, forecast=forecast
     )
