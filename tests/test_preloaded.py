@@ -20,7 +20,13 @@ pytestmark = pytest.mark.xdist_group("github")  # which starts that process
 def said(program: list[str], root: Path, *words: str) -> tuple[int, str, str]:
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "70"}
     done = subprocess.run(
-        [*program, *words], cwd=root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        [*program, *words],
+        cwd=root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -37,7 +43,7 @@ def test_it_ends_with_who_started_it(preloaded: Preloaded, tmp_path: Path) -> No
     process = subprocess.Popen(
         [preloaded.command, "reconcile"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    until(lambda: (root / ".mlspec/state.db").exists())
+    until((root / ".mlspec" / "state.db").exists)
     process.send_signal(signal.SIGTERM)
     assert process.stdout
     assert "stopped by SIGTERM" in process.stdout.read()

@@ -18,7 +18,7 @@ from tests.waiting import until
 # The command that the tasks run: the one that is tested.
 MLSPEC = Path(sys.executable).parent / "mlspec"
 _EMPTY = dict[str, bytes]()  # by tool: its database as it is made
-# `airflow dags test` of Airflow 3.1 makes the app of its API again for each task, which takes seconds; later ones keep it like this.
+# `airflow dags test` of Airflow 3.1 makes the app of its API again for each task, which takes seconds; later ones keep it too.
 _ONE_APP = """\
 import sys
 
