@@ -26,7 +26,7 @@ settings.register_profile(
 settings.register_profile("any failure", settings.get_profile("mlspec"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("MLSPEC_HYPOTHESIS", "mlspec"))
 
-pytest_plugins = ["tests.gcp.pubsub", "tests.stores", "tests.terraform.plugin"]
+pytest_plugins = ["tests.gcp.pubsub", "tests.preloaded", "tests.stores", "tests.terraform.plugin"]
 
 # Those that take longest, of those in no group: what begins last should be short, as no other process can help with it.
 LONGEST = ("tests/docs/test_sessions.py", "tests/gcp/test_fault_at_every_call.py", "tests/engine/test_reconcile_crash.py",

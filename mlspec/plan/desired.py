@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from weakref import ref
 
 from mlspec.plan.fields import find_owner, flatten_keys
 from mlspec.spec.digest import digest_values, resolved_json
@@ -44,21 +44,28 @@ class DesiredForecast:
 
     def spec_fields(self, kind: Kind) -> Mapping[str, Json]:
         """Return the keys of the spec that shape one kind of resource."""
-        return self._by_kind[kind]
+        return _fields_by_kind(self.spec)[kind]
 
     def with_waiting(self, waiting: Mapping[Kind, Mapping[str, Json]]) -> DesiredForecast:
         """Return the same desired state, with `waiting` facts."""
-        other = replace(self, waiting=waiting)
-        other.__dict__["_by_kind"] = self._by_kind  # the same spec: computed once
-        return other
+        return replace(self, waiting=waiting)
 
-    @cached_property
-    def _by_kind(self) -> dict[Kind, dict[str, Json]]:
-        fields_by_kind: dict[Kind, dict[str, Json]] = {kind: {} for kind in KINDS}
-        for key, value in flatten_keys(digest_values(resolved_json(self.spec))).items():
-            for kind in find_owner(key)[0]:
-                fields_by_kind[kind][key] = value
-        return fields_by_kind
+
+# By the identity of a spec, which is frozen, until it is gone: a pass plans ten times, and the keys of a spec are hundreds.
+_KNOWN: dict[int, tuple[ref[Forecast], Mapping[Kind, Mapping[str, Json]]]] = {}
+
+
+def _fields_by_kind(spec: Forecast) -> Mapping[Kind, Mapping[str, Json]]:
+    """Return the keys of a spec by the kinds of resource that they shape. Computed once for each spec."""
+    key = id(spec)
+    if key in _KNOWN:
+        return _KNOWN[key][1]
+    fields_by_kind: dict[Kind, dict[str, Json]] = {kind: {} for kind in KINDS}
+    for name, value in flatten_keys(digest_values(resolved_json(spec))).items():
+        for kind in find_owner(name)[0]:
+            fields_by_kind[kind][name] = value
+    _KNOWN[key] = ref(spec, lambda _spec: _KNOWN.pop(key, None)), fields_by_kind
+    return fields_by_kind
 
 
 def data_resource(wanted: DesiredForecast) -> Resource:

@@ -64,11 +64,11 @@ def _test_of_collection(origin: type, parts: tuple[Any, ...]) -> _Test:
     if origin in (tuple, list):
         return _test_of_sequence(origin, _test_of(parts[0]))
     key_test, item_test = map(_test_of, parts)
-
-    def is_mapping(value: Any) -> bool:
-        return isinstance(value, Mapping) and all(key_test(key) and item_test(item) for key, item in value.items())
-
-    return is_mapping
+    if parts[1] is Any:
+        return lambda value: isinstance(value, Mapping) and all(map(key_test, value))
+    return lambda value: (
+        isinstance(value, Mapping) and all(map(key_test, value)) and all(map(item_test, value.values()))
+    )
 
 
 def _test_of_sequence(kind: type[Sequence[Any]], item_test: _Test) -> _Test:

@@ -15,6 +15,7 @@ import pytest
 from mlspec.cli import main as front
 from mlspec.render.dag import dag_file
 from tests.airflow.home import MLSPEC, Home, new_home
+from tests.preloaded import Preloaded
 from tests.render.specs import all_files, with_words, write
 from tests.render.test_quote import HOSTILE
 
@@ -142,15 +143,15 @@ def a_project(root: Path, spec: str) -> Path:
     return root
 
 
-def home_in(folder: Path, airflow: str) -> Home:
-    """Return an Airflow that runs this mlspec."""
-    return new_home(folder, folder / "dags", {"MLSPEC_COMMAND": str(MLSPEC)}, airflow)
+def home_in(folder: Path, airflow: str, mlspec: Path) -> Home:
+    """Return an Airflow whose tasks run this command."""
+    return new_home(folder, folder / "dags", {"MLSPEC_COMMAND": str(mlspec)}, airflow)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory, preloaded: Preloaded) -> Home:
     """The newest Airflow, its DAGs those of some projects."""
-    return home_in(tmp_path_factory.mktemp("airflow"), "airflow")
+    return home_in(tmp_path_factory.mktemp("airflow"), "airflow", preloaded.command)
 
 
 def deploy(home: Home, root: Path) -> None:
@@ -243,12 +244,12 @@ def test_a_dag_of_another_release_is_refused_by_the_step(
 
 
 def test_the_oldest_airflow_runs_a_dag_whole_for_a_date_that_it_was_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preloaded: Preloaded
 ) -> None:
     root = a_project(tmp_path / "p", LENIENT)
     monkeypatch.chdir(root)
     assert front.run(["render", "--out", "build"]) == 0
-    oldest = home_in(tmp_path / "oldest", "airflow-oldest")
+    oldest = home_in(tmp_path / "oldest", "airflow-oldest", preloaded.command)
     deploy(oldest, root)
     code, log = run_dag(oldest, "--conf", '{"at": "2026-02-01"}')
     assert code == 0, log

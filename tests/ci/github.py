@@ -45,9 +45,12 @@ class Run:
 
 
 class GitHub:
-    """A repository at GitHub, with the checkouts that its runs work in. `variables` and `secrets` are by environment; "" is all."""
+    """A repository at GitHub, with the checkouts that its runs work in. `variables` and `secrets` are by environment; "" is all.
 
-    def __init__(self, folder: Path, checkout: Path, *, fork: bool = False) -> None:
+    `mlspec` is the command that runs find.
+    """
+
+    def __init__(self, folder: Path, checkout: Path, *, mlspec: Path, fork: bool = False) -> None:
         needs("jq")
         self.folder, self.checkout, self.fork = folder, checkout, fork
         self.variables: dict[str, dict[str, str]] = {}
@@ -61,6 +64,7 @@ class GitHub:
         self._programs.mkdir()
         for name in ("gh", "pip"):
             (self._programs / name).symlink_to(HERE / name)
+        (self._programs / "mlspec").symlink_to(mlspec)
 
     @property
     def server(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tests.ci.expressions import Evaluator
 from tests.ci.github import WORKFLOW, GitHub
 from tests.examples import edit, project, spec_text
 from tests.postgres import Server
+from tests.preloaded import Preloaded
 
 # Its commands are processes, and other tests go each part of them. The group: what main applied is made once.
 pytestmark = [pytest.mark.no_cover, pytest.mark.xdist_group("github")]
@@ -75,13 +76,13 @@ def project_file(server: Server, database: str) -> str:
 
 
 @pytest.fixture
-def github(team: Team, postgres: Server, tmp_path: Path) -> GitHub:
+def github(team: Team, postgres: Server, preloaded: Preloaded, tmp_path: Path) -> GitHub:
     """A team's repository: a PostgreSQL database holds the record, main was applied, and a plan may only read."""
     database = postgres.database(team.database)
     checkout = tmp_path / "checkout"
     shutil.copytree(team.checkout, checkout)
     (checkout / "mlspec.yaml").write_text(project_file(postgres, database))
-    found = GitHub(tmp_path / "github", checkout)
+    found = GitHub(tmp_path / "github", checkout, mlspec=preloaded.command)
     found.git("init", "--quiet", "--initial-branch=main")
     found.git("add", ".")
     found.git("commit", "--quiet", "-m", "one")

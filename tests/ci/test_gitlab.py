@@ -19,6 +19,7 @@ import yaml
 
 from mlspec.render.project import project_files
 from tests.examples import edit, project, spec_text
+from tests.preloaded import Preloaded
 
 pytestmark = pytest.mark.no_cover  # its commands are processes; other tests go each part of them
 
@@ -41,13 +42,9 @@ def run(root: Path, job: str, **variables: str) -> subprocess.CompletedProcess[s
     own = PIPELINE[job]
     before = PIPELINE[own["extends"]]["before_script"] if "extends" in own else []
     lines = [line for line in flat([*before, *own["script"]]) if "apt-get" not in line]
-    programs = root.parent / "bin"
-    programs.mkdir(exist_ok=True)
-    if not (programs / "pip").exists():
-        (programs / "pip").symlink_to(HERE / "pip")
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith(("PG", "MLSPEC", "GIT_"))},
-        "PATH": f"{programs}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{root.parent / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "CI_PROJECT_DIR": str(root), "MLSPEC_TARGET": "shared", **variables,
     }  # fmt: skip
     script = "\n".join(lines)
@@ -138,8 +135,14 @@ def api() -> Iterator[Api]:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A project whose target is a folder that every job of this test can see; it stands for a team's database."""
+def root(tmp_path: Path, preloaded: Preloaded) -> Path:
+    """A project whose target is a folder that every job of this test can see; it stands for a team's database.
+
+    Beside it are the programs that jobs find.
+    """
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "pip").symlink_to(HERE / "pip")
+    (tmp_path / "bin" / "mlspec").symlink_to(preloaded.command)
     found = project(tmp_path / "shop", demand=spec_text().replace("horizon: 2", "horizon: 8"))
     (found / "mlspec.yaml").write_text(
         "apiVersion: mlspec/v1\nkind: Project\nname: shop\ntargets: {shared: {type: local, path: .shared}}\n"

@@ -12,13 +12,14 @@ import pytest
 from mlspec.clock import utc_now
 from tests.docs.figures import Names
 from tests.docs.sessions import PAGES, ROOT, Mismatch, Terminal, compare, lay_clone, read_commands, start_of
+from tests.preloaded import Preloaded
 
 ACCEPT = bool(os.environ.get("ACCEPT"))
 Ended = tuple[Path, Names]
 
 
 @pytest.fixture(scope="session")
-def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ended]:
+def play(tmp_path_factory: pytest.TempPathFactory, preloaded: Preloaded) -> Callable[[str], Ended]:
     """Run the session of a page once; return the folder in which it ended, and the versions that it named."""
     ended: dict[str, Ended] = {}
 
@@ -35,15 +36,14 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ended]:
             else:
                 folder.mkdir()
                 lay_clone(folder.parent / "mlspec")
-            _play(page, folder, names)
+            _play(page, Terminal(folder, folder.parent, preloaded.folder), names)
             ended[page] = folder, names
         return ended[page]
 
     return play_page
 
 
-def _play(page: str, folder: Path, names: Names) -> None:
-    terminal = Terminal(folder, folder.parent)
+def _play(page: str, terminal: Terminal, names: Names) -> None:
     for command in read_commands(PAGES[page]):
         code, printed = terminal.run(command.line)
         assert code == 0, f"{page}: $ {command.line}\nended with {code}:\n" + "\n".join(printed)

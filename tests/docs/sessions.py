@@ -83,15 +83,17 @@ def lay_clone(folder: Path) -> None:
 
 @dataclass
 class Terminal:
-    """A shell at a folder, whose home is `home`."""
+    """A shell at a folder, whose home is `home`, and which finds `mlspec` in the folder `programs`."""
 
     folder: Path
     home: Path
+    programs: Path
 
     def run(self, command: str) -> tuple[int, list[str]]:
         """Run a command, and return its exit code and the lines that it printed, those on stderr last."""
         environment = {
-            **os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            **os.environ,
+            "PATH": os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "NO_COLOR": "1", "COLUMNS": "120", "HOME": str(self.home), "LC_ALL": "C.UTF-8",
             "GIT_CEILING_DIRECTORIES": str(self.home),
         }  # fmt: skip

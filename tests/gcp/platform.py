@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from typing import Any
 
 from mlspec.spec.gcp.resource_names import derived_names
@@ -73,14 +75,29 @@ def place(project: str) -> str:
 
 
 def storage(project: str) -> Any:
-    """A client of Cloud Storage."""
+    """A client of Cloud Storage, under the account of the environment."""
+    return _make_storage(project, *_caller())
+
+
+def bigquery(project: str) -> Any:
+    """A client of BigQuery, under the account of the environment."""
+    return _make_bigquery(project, *_caller())
+
+
+def _caller() -> tuple[int, str, str]:
+    """Who calls: a client is kept for each process, account and way out. It has a token of its own, and connections."""
+    return os.getpid(), os.environ["GOOGLE_APPLICATION_CREDENTIALS"], os.environ["HTTPS_PROXY"]
+
+
+@cache
+def _make_storage(project: str, *_who: int | str) -> Any:
     from google.cloud import storage as gcs
 
     return gcs.Client(project=project)
 
 
-def bigquery(project: str) -> Any:
-    """A client of BigQuery."""
+@cache
+def _make_bigquery(project: str, *_who: int | str) -> Any:
     from google.cloud import bigquery as bq
 
     return bq.Client(project=project, location=REGION)

@@ -86,11 +86,6 @@ class Whole:
         }
 
     @staticmethod
-    def container() -> list[str]:
-        """What runs in place of any container."""
-        return [sys.executable, "-m", "mlspec"]
-
-    @staticmethod
     def terraform_sees() -> dict[str, str]:
         """The environment of a Terraform that a person runs: the one in which this project is."""
         return dict(os.environ)

@@ -80,9 +80,9 @@ class Running:
         """Let a program run in place of images: see `commands.Hook`."""
         self._ask("hook", image=image, command=command, env=env or {}, cwd=cwd)
 
-    def hook_code(self, image: str, code: str, *, cwd: str) -> None:
+    def hook_code(self, image: str, code: str, *, cwd: str, env: dict[str, str] | None = None) -> None:
         """Let Python run in place of images, in a fork that has imported mlspec and Google's clients: see `commands.Hook`."""
-        self._ask("hook", image=image, command=["python", "-c", code], code=code, cwd=cwd)
+        self._ask("hook", image=image, command=["python", "-c", code], code=code, env=env or {}, cwd=cwd)
 
     def predicted(self, **minute: Any) -> None:
         """Let Vertex AI have counted a minute of a deployed model's requests: see `predicted.count`."""
