@@ -132,7 +132,11 @@ def _wait_for(call: ModelCall, folder: Path) -> int | None:
     with _open_lifeline() as lifeline, _logged_output(call.label) as output:
         try:
             return run_call(
-                ServerStart(_environment(), path), folder, lifeline=lifeline, output=output, seconds=call.seconds + _GRACE
+                ServerStart(_environment(), path),
+                folder,
+                lifeline=lifeline,
+                output=output,
+                seconds=call.seconds + _GRACE,
             )
         except LostServer as error:
             raise broken_model(call, f"{call.action} ended the process that started it") from error
