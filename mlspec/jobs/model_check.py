@@ -23,6 +23,7 @@ from mlspec.jobs.check import run as run_check
 from mlspec.jobs.parted_panel import open_parts
 from mlspec.jobs.runtime import single_threaded
 from mlspec.models.code import find_model_code
+from mlspec.models.fork_client import end_idle_servers
 from mlspec.spec.candidates import Custom, SeasonalNaive
 from mlspec.spec.forecast import Backtest, Forecast
 from mlspec.spec.metrics import MAIN
@@ -96,6 +97,8 @@ class _Trial:
         try:
             model = self._step("fit and save", self._fit)
             forecast = self._step("load and predict", lambda: model.forecast(self.known))
+            # What depends on addresses of memory differs in another process only if that is no fork of the same one.
+            end_idle_servers()
             again = self._step("load and predict again", lambda: self._load(model).forecast(self.known))
             if not forecast.equals(again):
                 raise BrokenModel(self._differs("predict", "returned other values the second time"))  # noqa: TRY301

@@ -13,28 +13,28 @@ import json
 import logging
 import os
 import re
+import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal
 
 import mlspec
 from mlspec.errors import BrokenModel
 from mlspec.memory import free_memory
 from mlspec.models import ModelContext
 from mlspec.models.code import ModelCode
+from mlspec.models.fork_client import LostServer, ServerStart, run_call
 
 logger = logging.getLogger(__name__)
 MOST_STATE, MOST_STATE_FILES = 2**30, 10_000  # bytes and files that `save` may write
 MOST_LINES, LONGEST_LINE = 500, 500  # of what one call prints
 _GRACE = 60.0  # seconds beyond the model's own limit, to start and to write down where it stands; then it is killed
-_CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from mlspec.models import worker; worker.main(sys.argv[1])"
 # What the process gets of this one's environment: where libraries, caches and certificates are, and how to reach a network.
 _ENVIRONMENT = re.compile(
     r"PATH|HOME|LANG|TMPDIR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_CACHE_HOME|(HF|TRANSFORMERS|TORCH|CUDA|NVIDIA)_[A-Z_]+"
@@ -108,7 +108,7 @@ def _write_job(call: ModelCall, folder: Path) -> None:
     parts |= {"history.arrow": call.history, "future.arrow": call.future}
     job = {
         "action": call.action, "import": call.code.import_name, "params": dict(call.params), "context": asdict(call.context),
-        "seconds": call.seconds, "memory": free_memory(), "without": [str(Path.cwd()), os.getcwd()],  # noqa: PTH109
+        "seconds": call.seconds, "memory": _memory(), "without": [str(Path.cwd()), os.getcwd()],  # noqa: PTH109
     }  # fmt: skip
     parts["job.json"] = json.dumps(job).encode()
     (folder / "code").mkdir()
@@ -117,31 +117,53 @@ def _write_job(call: ModelCall, folder: Path) -> None:
         (folder / path).write_bytes(data)
 
 
+def _memory() -> int:
+    """Return the bytes that the process may use: what is free, within the bound of the step that this process runs."""
+    bound = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    return free_memory() if bound == resource.RLIM_INFINITY else min(free_memory(), bound)
+
+
 def _wait_for(call: ModelCall, folder: Path) -> int | None:
     """Run the process to its end, log what it prints, and leave none of its own processes.
 
     Return its exit code; None if it had to be killed as it took too long.
     """
-    path = [str(Path(mlspec.__file__).parents[1]), *(str(Path(entry).absolute()) for entry in sys.path if entry)]
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-B", "-X", "utf8", "-c", _CODE, str(folder), json.dumps(path)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder / "code",
-        env=_environment(), start_new_session=True,
-    )  # fmt: skip
+    path = (str(Path(mlspec.__file__).parents[1]), *(str(Path(entry).absolute()) for entry in sys.path if entry))
+    with _open_lifeline() as lifeline, _logged_output(call.label) as output:
+        try:
+            return run_call(
+                ServerStart(_environment(), path),
+                folder,
+                lifeline=lifeline,
+                output=output,
+                seconds=call.seconds + _GRACE,
+            )
+        except LostServer as error:
+            raise broken_model(call, f"{call.action} ended the process that started it") from error
+
+
+@contextmanager
+def _open_lifeline() -> Iterator[int]:
+    """Yield a descriptor whose other end is closed when the block is left, or when this process is killed."""
+    reader, writer = os.pipe()
+    try:
+        yield reader
+    finally:
+        os.close(writer)
+        os.close(reader)
+
+
+@contextmanager
+def _logged_output(label: str) -> Iterator[int]:
+    """Yield a descriptor. What is written to it is logged, until nobody has it any more."""
+    receiver, sender = os.pipe()
     context = contextvars.copy_context()
-    reader = threading.Thread(
-        target=context.run, args=(_log_output, cast("IO[bytes]", process.stdout), call.label), daemon=True
-    )
+    reader = threading.Thread(target=context.run, args=(_log_output, os.fdopen(receiver, "rb"), label), daemon=True)
     reader.start()
     try:
-        return process.wait(call.seconds + _GRACE)
-    except subprocess.TimeoutExpired:
-        return None
+        yield sender
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        cast("IO[bytes]", process.stdin).close()
+        os.close(sender)
         reader.join(5.0)
 
 

@@ -1,4 +1,6 @@
-"""What the process of a model of your own does: one call of one method, and nothing else. `models.process` starts it.
+"""What the process of a model of your own does: one call of one method, and nothing else.
+
+`models.fork_server` forks it for `models.process`, with the libraries imported.
 
 Its folder has the job, the history and the future; the answer, what was saved and where it stood when it ended are left there.
 """
@@ -60,13 +62,18 @@ def _end_with_parent() -> None:
 
 
 def _set_limits(memory: int) -> None:
-    limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, LARGEST_FILE)]
-    if sys.platform == "linux":
-        limits.append((resource.RLIMIT_DATA, memory))
-    for name, most in limits:
+    for name, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, LARGEST_FILE)):
         soft, hard = resource.getrlimit(name)
-        bounds = [bound for bound in (most, soft, hard) if bound != resource.RLIM_INFINITY]
-        resource.setrlimit(name, (min(bounds), hard))
+        _set_limit(name, most, soft, hard)
+    if sys.platform == "linux":
+        # The soft limit here is that of the step in which the server was started; `memory` is within this step's.
+        _set_limit(resource.RLIMIT_DATA, memory, resource.getrlimit(resource.RLIMIT_DATA)[1])
+
+
+def _set_limit(name: int, *bounds: int) -> None:
+    """Set the soft limit to the least of some bounds, of which the last is the hard limit."""
+    most = min(bound for bound in bounds if bound != resource.RLIM_INFINITY)
+    resource.setrlimit(name, (most, bounds[-1]))
 
 
 def _do_job(job: dict[str, Any], folder: Path, history: Any, future: Any) -> dict[str, Any]:
@@ -100,6 +107,19 @@ def _top_of(kind: type) -> str:
     top = sys.modules[kind.__module__.partition(".")[0]]
     folders = list(getattr(top, "__path__", ()))
     return folders[0] if folders else inspect.getfile(kind)
+
+
+def import_libraries() -> None:
+    """Import what each call needs of libraries, by doing with an empty table what a call does with its own."""
+    import numpy as np
+    import pyarrow as pa
+
+    table = pa.table({"ds": pa.array([], pa.timestamp("ns")), "y": np.array([], dtype="float64")})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    with pa.ipc.open_stream(sink.getvalue()) as reader:
+        reader.read_pandas(use_threads=False)
 
 
 def _seed_numpy(seed: int) -> None:

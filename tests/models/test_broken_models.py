@@ -154,15 +154,16 @@ pipeline(Path(sys.argv[1]), text=Path(sys.argv[2]).read_text()).run("backtest", 
 def test_it_ends_with_a_step_that_is_killed(tmp_path: Path) -> None:
     needs_linux("/proc")
     kept, text = tmp_path / "pid", tmp_path / "text"
-    waits = f"        import os, time; open({str(kept)!r}, 'w').write(str(os.getpid())); time.sleep(600)\n{FIT}"
+    waits = f"        import os, time; open({str(kept)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}} '); time.sleep(600)\n{FIT}"
     text.write_text(changed(FIT, waits))
     (tmp_path / "project").mkdir()
     step = subprocess.Popen([sys.executable, "-c", STEP, str(tmp_path / "project"), str(text)], cwd=ROOT)
-    until(lambda: kept.exists() and kept.read_text(), 60)
-    assert not is_gone(int(kept.read_text()))
+    until(lambda: kept.exists() and kept.read_text().endswith(" "), 60)
+    call, server = map(int, kept.read_text().split())
+    assert not is_gone(call)
     step.kill()
     step.wait()
-    until(lambda: is_gone(int(kept.read_text())), 20)
+    until(lambda: is_gone(call) and is_gone(server), 20)
 
 
 def test_it_sees_no_secret_of_the_environment_and_no_other_file_of_the_project(

@@ -155,6 +155,9 @@ def test_a_trial_says_what_is_wrong_and_fails(root: Path, mlspec: Mlspec) -> Non
     said = mlspec("check-model", "models.promo:PromoModel")
     assert said.code == 1
     assert "no: candidate 'promo': models/promo.py:11: fit saved other bytes the second time, in means.json" in said.out
+    write_model(root, changed("json.dumps(self.means, sort_keys=True)", "json.dumps({**self.means, 't': id(folder)})"))
+    said = mlspec("check-model", "models.promo:PromoModel")  # it saves an address of memory
+    assert "fit saved other bytes the second time, in means.json" in said.out
     assert mlspec("check-model", "models.nowhere:Model", "plain").code == 1
     assert mlspec("check-model", "models.promo:PromoModel", "nobody").code == 2
     assert mlspec("check-model", "no/class", "plain").code == 2
