@@ -77,7 +77,7 @@ MUTATIONS = (
              "            if refused:\n", "            if False:\n",
              CHAT + "::test_a_mail_that_is_refused_says_by_which_status"),
     Mutation("the end of an incident resolves what its beginning opened", "targets/notify/pagerduty.py",
-             'f"mlspec/{notice.forecast}/{notice.alert}" if notice.alert else', 'f"mlspec/{notice.id}" if notice.alert else', CHAT),
+             'f"mlspec/{notice.forecast}/{notice.alert}" if is_of_alert else', 'f"mlspec/{notice.id}" if is_of_alert else', CHAT),
     Mutation("a rollout pages nobody", "targets/notify/pagerduty.py", 'if notice.kind == "rollout":', "if False:", CHAT),
     Mutation("text is no markup in Slack", "targets/notify/slack.py", "part = _ESCAPED.get(char, char)", "part = char", CHAT),
     Mutation("a run that has lost its lock has lost its pen", "targets/postgres/database.py",
