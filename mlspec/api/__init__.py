@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from mlspec.api.applied import AppliedForecast, AppliedInfrastructure, ApplyReport
+from mlspec.api.chart import ForecastChart
 from mlspec.api.forecast import ForecastHandle
 from mlspec.api.planned import PlannedChange, ProjectPlan
 from mlspec.api.project import ProjectHandle
@@ -39,6 +40,7 @@ __all__ = [
     "DataError",
     "Defect",
     "FieldChange",
+    "ForecastChart",
     "ForecastHandle",
     "LockHeld",
     "MissingExtra",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mlspec.api.chart import ForecastChart
 from mlspec.api.frames import to_frame
 from mlspec.clock import utc_now
 from mlspec.engine.backtest_rows import load_backtest, load_realised
@@ -15,12 +16,16 @@ from mlspec.engine.error_rows import ErrorsRequest, error_rows, load_errors
 from mlspec.engine.history_rows import version_rows
 from mlspec.engine.importance import find_drivers
 from mlspec.engine.level_rows import ALL_LEVELS, load_level_rows
+from mlspec.engine.report import gather_facts
 from mlspec.engine.rows import PlainRows, checked_facts, choose_run, load_rows
+from mlspec.engine.series_curves import find_series, load_curves, load_total_curve
 from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.engine.what_if import compare_what_if
 from mlspec.errors import UsageError
 from mlspec.plan.moments import format_moment
 from mlspec.plan.select import recorded_name
+from mlspec.render.chart_file import chart_file
+from mlspec.render.reader import LANGUAGES, Reader
 from mlspec.state.assumptions import Assumptions
 from mlspec.targets.base import OpenedTarget
 
@@ -155,6 +160,24 @@ class ForecastHandle:
         if note := found.note():
             warnings.warn(f"{self._name}: {note}", stacklevel=2)
         return self._frame(target, found.rows)
+
+    def plot(
+        self, series: Mapping[str, str] | None = None, *, language: Literal["en", "pt-BR"] = "en"
+    ) -> ForecastChart:
+        """Return a picture of the history, the backtest and the newest forecast with its intervals: that of the forecast's page.
+
+        `series` names one series by its columns (`{"store": "1"}`); without it, the sums over all series. Raises UsageError if it
+        names several, NotFound if it names none.
+        """
+        source = gather_facts(self._open(), self._name, utc_now())
+        reader = Reader(LANGUAGES[language], source.facts.zone)
+        if not series:
+            curve, title = load_total_curve(source.curves), reader.say("All series")
+        else:
+            unique_id = find_series(source.curves, series)
+            curve, title = load_curves(source.curves, [unique_id])[unique_id], " ".join(series.values())
+        title = f"{self._name}: {title}"
+        return ForecastChart(title, chart_file(curve, title, source.facts.target_column, reader))
 
     def versions(self) -> pd.DataFrame:
         """Return all versions, newest first: when and from what they were made, their `state`, and their backtest's metrics.

@@ -35,6 +35,15 @@ def output(*choices: str) -> Callable[[Command], Command]:
     )
 
 
+def language(what: str) -> Callable[[Command], Command]:
+    """Add `--language`, the language of `what`; `cli.project.page_language` says which one it is, if it is left out."""
+    return click.option(
+        "--language",
+        type=click.Choice(["en", "pt-BR"]),
+        help=f"The language of {what}.  [default: `language` in mlspec.yaml, or en]",
+    )
+
+
 select = click.option(
     "--select", multiple=True, metavar="SELECTOR",
     help="Only these forecasts: a name, a pattern (store-*), new, modified or modified+. Can be given more than once.",

@@ -14,10 +14,11 @@ from typing import Any
 
 from mlspec.engine.overview import find_previous_run
 from mlspec.engine.rows import plain_rows
-from mlspec.errors import MissingExtra
+from mlspec.errors import MissingExtra, NotFound, UsageError
 from mlspec.models import SERIES, TIME
 from mlspec.render.chart import Value
 from mlspec.render.page_facts import SeriesCurve
+from mlspec.spec.faults import did_you_mean
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.hierarchy import TOTAL
 from mlspec.spec.output_columns import LEVEL
@@ -96,6 +97,26 @@ def load_means(source: CurveSource, ids: Sequence[str] | None = None) -> dict[st
     runs = _run_points(source, source.forecast, names, few=ids is not None)
     texts = _period_texts(source.zone, *(run["mean"] for run in runs.values()))
     return {unique_id: {texts[time]: value for time, value in run["mean"]} for unique_id, run in runs.items()}
+
+
+def find_series(source: CurveSource, wanted: Mapping[str, str]) -> str:
+    """Return the id of the one series with these values in its series columns.
+
+    Raises UsageError for a column that names no series, or if several series have the values, and NotFound if none has.
+    """
+    columns = source.spec.dataset.series
+    for column in wanted:
+        if column not in columns:
+            raise UsageError(f"'{column}' names no series", hint=did_you_mean(column, columns))
+    places = [(columns.index(column), value) for column, value in wanted.items()]
+    keys = _series_keys(source, None)
+    found = [unique_id for unique_id, key in keys.items() if all(str(key[at]) == value for at, value in places)]
+    pairs = " ".join(f"{column}={value}" for column, value in wanted.items())
+    if not found:
+        raise NotFound(f"there is no series {pairs}", hint="`mlspec forecast NAME --output csv` prints all series")
+    if len(found) > 1:
+        raise UsageError(f"{len(found):,} series have {pairs}", hint=f"name one series by all of {', '.join(columns)}")
+    return found[0]
 
 
 def load_total_curve(source: CurveSource) -> SeriesCurve:

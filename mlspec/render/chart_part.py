@@ -51,21 +51,28 @@ def chart_part(facts: ForecastPageFacts, curve: SeriesCurve, title: str, reader:
         }
         for at in reversed(range(first))
     ]
-    svg = Markup(_static_chart(facts, curve.newest(_SVG_HISTORY), title, reader))  # noqa: S704  (chart.py escapes every word)
+    svg = Markup(draw_curve(curve, title, facts.target_column, reader))  # noqa: S704  (chart.py escapes every word)
     return ChartPart(title, total, svg, names, ahead, behind)
 
 
-def _static_chart(facts: ForecastPageFacts, curve: SeriesCurve, title: str, reader: Reader) -> str:
-    lines = [
-        Line(facts.target_column, "actual", curve.actual),
+def draw_curve(curve: SeriesCurve, title: str, unit: str, reader: Reader) -> str:
+    """Return the newest periods of a curve, and its forecast, as SVG text."""
+    curve = curve.newest(_SVG_HISTORY)
+    levels = list(curve.quantiles.values())
+    bands = [Band(levels[at], levels[-1 - at]) for at in range(len(levels) // 2)]
+    words = ChartWords(title, unit, reader.say("no data"), reader.number)
+    labels = [reader.period(time) for time in curve.times]
+    return line_chart(words, labels, list_lines(curve, unit, reader), bands, curve.forecast_start)
+
+
+def list_lines(curve: SeriesCurve, unit: str, reader: Reader) -> list[Line]:
+    """Return the lines of a curve's chart."""
+    return [
+        Line(unit, "actual", curve.actual),
         Line(reader.say("backtest"), "backtest", curve.backtest),
         Line(reader.say("forecast before"), "earlier", curve.earlier),
         Line(reader.say("forecast"), "forecast", curve.mean),
     ]
-    levels = list(curve.quantiles.values())
-    bands = [Band(levels[at], levels[-1 - at]) for at in range(len(levels) // 2)]
-    words = ChartWords(title, facts.target_column, reader.say("no data"), reader.number)
-    return line_chart(words, [reader.period(time) for time in curve.times], lines, bands, curve.forecast_start)
 
 
 def page_data(facts: ForecastPageFacts, curve: SeriesCurve, title: str, reader: Reader) -> dict[str, Any]:

@@ -109,6 +109,7 @@ name: acme-forecasts
 defaults: {notify: [{pubsub: forecast-alerts}]}
 webhooks: {private_networks: [10.20.0.0/16]}
 external_url: https://forecasts.example.com
+language: pt-BR
 targets:
   local: {type: local, path: .mlspec, protect: false}
   team: {type: local, path: .mlspec-team, state: "postgresql://db.example.com/forecasts?sslmode=verify-full", protect: true}

@@ -67,6 +67,11 @@ class Project(Part):
         "forecast there; it has no link, if left out.",
         examples=["https://forecasts.example.com"],
     )
+    language: Literal["en", "pt-BR"] = Field(
+        default="en",
+        description="The language of pages, reports and plans as pages: English or Brazilian Portuguese. `--language`, and what a "
+        "reader's browser asks for, go before it.",
+    )
     targets: dict[Name, AnyTargetSettings] = Field(
         default={},
         description="Where forecasts run; `local` needs no entry. Packages may bring other types (docs/own-target.md).",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mlspec.cli import main as front
 from mlspec.cli.plan_page import as_page
 from mlspec.state.plan import Change, Obstacle
 from tests.cli.test_plan_markdown import model, plan_of
@@ -42,6 +43,21 @@ def test_a_plan_is_a_page_that_needs_nothing_but_a_browser(
     assert "<script" not in done.stdout
     assert "http:" not in done.stdout
     assert "script-src &#39;none&#39;" in done.stdout
+
+
+def test_the_project_says_the_language_of_its_pages_and_the_option_goes_before_it(
+    page_project: PageProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(shutil.copytree(page_project.root, tmp_path / "copy"))
+    with Path("mlspec.yaml").open("a") as file:
+        file.write("language: pt-BR\n")
+    assert front.run(["plan", "--output", "html"]) == 0
+    assert "Plano para o alvo local" in capsys.readouterr().out
+    assert front.run(["plan", "--output", "html", "--language", "en"]) == 0
+    assert "Plan for target local" in capsys.readouterr().out
+    Path("mlspec.yaml").write_text(Path("mlspec.yaml").read_text().replace("pt-BR", "pt"))
+    assert front.run(["validate"]) == 1
+    assert "language: 'pt': expected one of en, pt-BR" in capsys.readouterr().out
 
 
 def test_every_forecast_is_on_the_page_and_those_that_change_alike_are_read_once() -> None:

@@ -12,7 +12,7 @@ from mlspec.cli import options, plan_markdown, plan_text
 from mlspec.cli.messages import report
 from mlspec.cli.output_file import write_output
 from mlspec.cli.planning import open_plan_here
-from mlspec.cli.project import without_spec_sentence
+from mlspec.cli.project import page_language, without_spec_sentence
 from mlspec.engine.provision import OpenedPlan
 from mlspec.errors import Exit
 from mlspec.plan.saved import to_text
@@ -38,13 +38,7 @@ _FORMS = {"json": plan_text.as_json, "markdown": plan_markdown.as_markdown}
     is_flag=True,
     help="In text, each forecast by itself, however many change; else those that change alike are grouped beyond 20.",
 )
-@click.option(
-    "--language",
-    type=click.Choice(["en", "pt-BR"]),
-    default="en",
-    show_default=True,
-    help="The language of the form html.",
-)
+@options.language("the form html")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes, 0 when there are none.")
 def command(
     paths: tuple[Path, ...],
@@ -53,7 +47,7 @@ def command(
     select: tuple[str, ...],
     out: Path | None,
     in_full: bool,
-    language: str,
+    language: str | None,
     detailed_exitcode: bool,
 ) -> int:
     """Show what apply would do, field by field, and the consequences.
@@ -82,10 +76,10 @@ def command(
     return Exit.CHANGES if detailed_exitcode and not plan.is_empty else Exit.DONE
 
 
-def _as_page(plan: Plan, language: str) -> str:
+def _as_page(plan: Plan, language: str | None) -> str:
     from mlspec.cli.plan_page import as_page  # Jinja is loaded for pages alone
 
-    return as_page(plan, language)
+    return as_page(plan, page_language(language))
 
 
 def _names_without_spec(opened: OpenedPlan, paths: tuple[Path, ...]) -> tuple[str, ...]:

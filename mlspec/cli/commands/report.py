@@ -9,7 +9,7 @@ import click
 from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.output_file import write_output
-from mlspec.cli.project import find_root
+from mlspec.cli.project import find_root, page_language
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.overview import load_overview
@@ -31,11 +31,9 @@ from mlspec.state.step import StepRequest
     metavar="FILE",
     help="The file; NAME-report.html, if left out.",
 )
-@click.option(
-    "--language", type=click.Choice([*LANGUAGES]), default="en", show_default=True, help="The language of the report."
-)
+@options.language("the report")
 @click.option("--utc", is_flag=True, help="Times of day in UTC instead of the time zone of the forecast.")
-def command(name: str, target: str, out: Path | None, language: str, utc: bool) -> None:
+def command(name: str, target: str, out: Path | None, language: str | None, utc: bool) -> None:
     """Write one self-contained HTML file: all series with intervals, errors, what changed, the model, stock, data, time line.
 
     It needs a browser and nothing else. Only you can read the file, as it shows data.
@@ -45,7 +43,7 @@ def command(name: str, target: str, out: Path | None, language: str, utc: bool) 
     zone = "UTC" if utc else None
     overview = load_overview(opened, name, timestamp(), find_root(), _make_overview)
     source = gather_facts(opened, name, now, SeriesIndex(overview), zone)
-    reader = Reader(LANGUAGES[language], source.facts.zone)
+    reader = Reader(LANGUAGES[page_language(language)], source.facts.zone)
     page = render_report(source.facts, load_total_curve(source.curves), load_curves(source.curves), reader)
     out = out or Path(f"{name}-report.html")
     write_output(out, page)

@@ -18,7 +18,7 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
 from mlspec.cli.page_actions import PageActions
-from mlspec.cli.project import find_root, known_forecasts, load_default_specs
+from mlspec.cli.project import find_root, known_forecasts, load_default_specs, page_language
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.target_kinds import open_pinned_view, open_serving_view, open_target
@@ -56,10 +56,7 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
     "--token-secret", metavar="NAME",
     help="The secret whose value clients have to send as `Authorization: Bearer`. Needed to listen beyond this machine.",
 )  # fmt: skip
-@click.option(
-    "--language", type=click.Choice(["en", "pt-BR"]), default="en", show_default=True,
-    help="The language of pages for browsers that ask for neither English nor Portuguese.",
-)  # fmt: skip
+@options.language("pages for browsers that ask for neither English nor Portuguese")
 @click.option(
     "--allow-actions", is_flag=True,
     help="Pages have forms that silence alerts, roll back, hold, resume and send notices again, for who has the token.",
@@ -71,7 +68,7 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
 )  # fmt: skip
 def command(
     names: tuple[str, ...], target: str, host: str | None, port: int | None, allowed_hosts: frozenset[str],
-    token_secret: str | None, language: str, allow_actions: bool, insecure: bool, version: str | None,
+    token_secret: str | None, language: str | None, allow_actions: bool, insecure: bool, version: str | None,
 ) -> int:  # fmt: skip
     """Serve predictions over HTTP, in Vertex AI's and KServe's formats, by the versions that serve; without NAME, of all.
 
@@ -120,13 +117,14 @@ def _compare_what_if(target: str, name: str, assumed: Assumptions) -> WhatIfComp
 
 
 def _page_routes(
-    names: tuple[str, ...], target: str, language: str, what_if: WhatIfAnswers, *, allow_actions: bool
+    names: tuple[str, ...], target: str, language: str | None, what_if: WhatIfAnswers, *, allow_actions: bool
 ) -> list[Route]:
     """Return the routes of the pages. They read the record by a target of their own."""
     from mlspec.web.action_pages import action_routes
     from mlspec.web.page_source import PageSource
     from mlspec.web.pages import page_routes
 
+    language = page_language(language)
     source = PageSource(open_here(target), find_root(), names, jobs.measure_overview_apart, utc_now)
     actions = action_routes(source, PageActions(target), language) if allow_actions else []
     return [*page_routes(source, language, with_actions=allow_actions, what_if=what_if), *actions]
