@@ -33,7 +33,12 @@ def test_a_picture_has_the_history_and_the_forecast_of_all_series_or_of_one(shop
     total, one = demand.plot(), demand.plot({"shop": "001"})
     assert (total.title, one.title) == ("demand: All series", "demand: 001")
     assert lines_of(total.svg) == {"units": 45, "forecast before": 2, "forecast": 2}
-    assert lines_of(one.svg) == {"units": 45, "backtest": lines_of(one.svg)["backtest"], "forecast before": 2, "forecast": 2}
+    assert lines_of(one.svg) == {
+        "units": 45,
+        "backtest": lines_of(one.svg)["backtest"],
+        "forecast before": 2,
+        "forecast": 2,
+    }
     assert one.svg.count('class="band"') == total.svg.count('class="band"') + 1
 
 
