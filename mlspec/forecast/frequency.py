@@ -6,9 +6,9 @@ One table holds the supported frequencies and the number of periods in their nat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -46,13 +46,15 @@ class OpenDays:
 class Frequency:
     """One frequency. `alias` is pandas' present spelling; `season` the periods in its natural season, 1 for none.
 
-    With `open_days`, which is for days only, other days are no periods.
+    With `open_days`, which is for days only, other days are no periods. `own_seasons`: the periods in each season, where a spec
+    says them; the first is `season`.
     """
 
     alias: str
     base: str
     season: int
     open_days: OpenDays | None = None
+    own_seasons: tuple[float, ...] = ()
 
     @property
     def offset(self) -> pd.offsets.BaseOffset:
@@ -64,6 +66,8 @@ class Frequency:
     @property
     def seasons(self) -> tuple[float, ...]:
         """The periods in each season, for models of several: an hour's day and week, a day's week and year."""
+        if self.own_seasons:
+            return self.own_seasons
         if self.open_days is not None or self.base not in LONG_SEASONS:
             return (self.season,) if self.season > 1 else ()
         count = SEASONS[self.base] / self.season if self.season > 1 else 1
@@ -73,6 +77,10 @@ class Frequency:
     def is_daily(self) -> bool:
         """Whether a period lasts a day or longer, so that a date without a time names it."""
         return self.base not in ("min", "h")
+
+    def with_seasons(self, seasons: Sequence[int] | None) -> Frequency:
+        """Return the frequency with other seasons, rising; the same one for None."""
+        return replace(self, season=seasons[0], own_seasons=tuple(seasons)) if seasons else self
 
     def period_end(self, period: pd.Timestamp) -> pd.Timestamp:
         """Return the end of `period`. A week or month that is named by its last day ends with that day, an open day in the night.

@@ -33,7 +33,8 @@ def read_spec(request: StepRequest) -> Forecast:
 
 def panel_layout(spec: Forecast) -> Layout:
     """Return what the columns of this spec's panel mean."""
-    parsed_frequency, cov = dataset_frequency(spec.dataset), spec.dataset.covariates
+    parsed_frequency = dataset_frequency(spec.dataset).with_seasons(spec.model.season)
+    cov = spec.dataset.covariates
 
     def add_prefix(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(PREFIX + name for name in names)

@@ -35,6 +35,8 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("model", ("model",), "backtests and trains again"),
     # The check looks for known covariates over the horizon, and leaves out series that ended more than a horizon ago.
     ("model.horizon", ("data", "model"), "checks the data, backtests and trains again"),
+    # Gaps are filled, and values beyond all others are found, by the season.
+    ("model.season", ("data", "model"), "checks the data, backtests and trains again"),
     # The number of workers shapes the trees (docs/decisions/0013-workers-learn-together-by-rank.md); their address does not.
     ("training.engine", ("model",), "backtests and trains again"),
     ("training.workers", ("model",), "backtests and trains again"),

@@ -59,6 +59,13 @@ def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
     ]
 
 
+# What people look for elsewhere, and where it is.
+_ELSEWHERE: dict[tuple[Key, ...], str] = {
+    ("model", "holidays"): "write it under dataset.covariates: `holidays: BR`",
+    ("dataset", "source", "wide"): "write `layout: wide`; dataset.time names the column of the periods",
+}
+
+
 def _near_one(name: str, words: list[str]) -> bool:
     return any(nearest_word(word, [name]) for word in words)
 
@@ -69,10 +76,8 @@ def _to_problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any
     if kind == "missing":
         return Problem(path[:-1], "missing-key", f"'{path[-1]}' is required and missing", None, on_key=True)
     if kind == "extra_forbidden":
-        known = key_names(model, path[:-1], value)
-        return Problem(
-            path, "unknown-key", f"unknown key '{path[-1]}'", did_you_mean(str(path[-1]), known), on_key=True
-        )
+        hint = _ELSEWHERE.get(path) or did_you_mean(str(path[-1]), key_names(model, path[:-1], value))
+        return Problem(path, "unknown-key", f"unknown key '{path[-1]}'", hint, on_key=True)
     if kind == "union_tag_not_found":
         return Problem(path, "missing-key", f"{context['discriminator']} is required and missing", None)
     if kind in ("literal_error", "union_tag_invalid"):

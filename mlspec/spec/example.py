@@ -44,6 +44,7 @@ dataset:
 model:
   horizon: 8
   quantiles: [0.1, 0.5, 0.9]
+  season: [52]
   candidates:
     - {kind: seasonal-naive, season: 52}
     - {kind: auto-ets, name: smooth, season: 52, covariates: false}

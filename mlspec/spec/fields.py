@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import (
@@ -160,6 +161,15 @@ ParamName = Annotated[str, StringConstraints(pattern=_PARAM_NAME)]
 ModelParam = Annotated[Any, AfterValidator(_read_param)]
 Lag = Annotated[int, Field(ge=1, le=10_000)]
 Season = Annotated[int, Field(ge=2, le=10_000)]
+
+
+def _refuse_unordered(seasons: tuple[int, ...]) -> tuple[int, ...]:
+    if any(later <= earlier for earlier, later in pairwise(seasons)):
+        raise ValueError("each season has to be longer than the one before it, as in [7, 365]")
+    return seasons
+
+
+RisingSeasons = Annotated[Many[Season], Field(min_length=1, max_length=5), AfterValidator(_refuse_unordered)]
 
 # Each pattern in words, for error messages.
 PATTERNS = {

@@ -28,6 +28,7 @@ from mlspec.spec.fields import (
     Quantile,
     RankMetric,
     RayAddress,
+    RisingSeasons,
     ScoreMetric,
     Text,
     Timezone,
@@ -101,6 +102,12 @@ class Model(Part):
     horizon: int = Field(ge=1, le=1000, description="Periods ahead.")
     quantiles: Many[Quantile] = Field(
         default=(0.1, 0.5, 0.9), min_length=1, max_length=99, description="Quantiles of the forecast, rising."
+    )
+    season: RisingSeasons | None = Field(
+        default=None,
+        description="Periods in each season of the data, rising: the first is that of models with one season, of the baseline and "
+        "of scaled errors. A candidate's own `season` goes before it; the frequency's seasons, if left out.",
+        examples=[[7, 365]],
     )
     candidates: Annotated[
         Annotated[Literal["auto"], Tag("text")]

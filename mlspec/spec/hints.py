@@ -19,6 +19,8 @@ def suggest_value(expected: str, value: Any) -> str | None:
         return _suggest_for_text(expected, value)
     if expected == "text" and isinstance(value, bool | int | float):
         return f"quote it, if text is meant: '{str(value).lower()}'"
+    if expected == "a list" and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"write [{value}]"
     if expected == "a whole number" and isinstance(value, float) and value.is_integer():
         return f"write {int(value)}" if abs(value) < 1e15 else None
     return None

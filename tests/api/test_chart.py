@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -19,7 +19,7 @@ PAGE_CSS = Path(__file__).resolve().parents[2] / "templates" / "pages" / "pages.
 
 def lines_of(picture: str) -> dict[str, int]:
     """Return the number of points of each line that a picture names."""
-    root = ElementTree.fromstring(picture)
+    root = ET.fromstring(picture)
     found = {}
     for line in root.iterfind(".//svg:polyline", NAMESPACE):
         title = line.find("svg:title", NAMESPACE)
