@@ -47,9 +47,9 @@ def test_models_of_one_season_take_the_first_unless_they_name_their_own(tmp_path
 
 
 def test_models_of_several_seasons_and_lags_take_all_of_them() -> None:
-    spec = Forecast.model_validate(
-        {"apiVersion": "mlspec/v1", "kind": "Forecast", "metadata": {"name": "x"}, "dataset": DATASET, "model": {"horizon": 2, "season": [10, 300]}}
-    )  # fmt: skip
+    model = {"horizon": 2, "season": [10, 300]}
+    head = {"apiVersion": "mlspec/v1", "kind": "Forecast", "metadata": {"name": "x"}}
+    spec = Forecast.model_validate({**head, "dataset": DATASET, "model": model})
     layout = panel_layout(spec)
     assert (layout.season, layout.frequency.seasons) == (10, (10, 300))
     plain = panel_layout(spec.model_copy(update={"model": spec.model.model_copy(update={"season": None})}))
