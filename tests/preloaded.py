@@ -34,13 +34,13 @@ _COMMAND = Path(sys.executable).parent / "mlspec"
 _CLIENT = """\
 import marshal, os, signal, socket, sys
 
-door = socket.socket(socket.AF_UNIX)
-door.connect(sys.argv[1])
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(sys.argv[1])
 umask = os.umask(0o77)
 given = marshal.dumps((sys.argv[2:], dict(os.environ), os.getcwd(), umask))
-socket.send_fds(door, [len(given).to_bytes(8, "big")], [0, 1, 2])
-door.sendall(given)
-said = door.recv(8)
+socket.send_fds(connection, [len(given).to_bytes(8, "big")], [0, 1, 2])
+connection.sendall(given)
+said = connection.recv(8)
 code = int.from_bytes(said, "big", signed=True) if said else 70
 if code < 0:
     signal.signal(-code, signal.SIG_DFL)
@@ -54,13 +54,13 @@ class Preloaded:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mlspec-"))  # a socket's path has to be short
-        door = self.folder / "door"
+        address = self.folder / "commands.socket"
         (self.folder / "client.py").write_text(_CLIENT)
         self.command = self.folder / "mlspec"
-        words = shlex.join([sys.executable, "-IS", str(self.folder / "client.py"), str(door)])
+        words = shlex.join([sys.executable, "-IS", str(self.folder / "client.py"), str(address)])
         self.command.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         self.command.chmod(0o755)
-        code = f"from tests.preloaded import serve\nserve({str(door)!r})"
+        code = f"from tests.preloaded import serve\nserve({str(address)!r})"
         own = {**unmeasured(), "LC_ALL": "C.UTF-8"}
         self._process = subprocess.Popen(
             [sys.executable, "-c", code], cwd=ROOT, env=own, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -82,8 +82,8 @@ def preloaded() -> Iterator[Preloaded]:
     process.stop()
 
 
-def serve(door: str) -> None:
-    """Fork for each command that comes through the door, until the standard input ends."""
+def serve(address: str) -> None:
+    """Fork for each command that comes through the socket, until the standard input ends."""
     from mlspec.cli.main import COMMANDS
     from mlspec.jobs import STEPS
 
@@ -93,7 +93,7 @@ def serve(door: str) -> None:
     gc.collect()
     gc.freeze()
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(door)
+    listener.bind(address)
     listener.listen(64)
     given = _next_command(listener)
     if given is not None:

@@ -40,7 +40,6 @@ from mlspec.spec.forecast import Training
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-logger = logging.getLogger(__name__)
 # The environment of a Ray on this machine, which its processes inherit. By itself Ray listens on the machine's address in the
 # network, older ones on every address, and they ask nobody for a token: whoever reaches a port runs code here.
 # https://docs.ray.io/en/latest/ray-security/token-auth.html, and ray-project/ray#59852.
