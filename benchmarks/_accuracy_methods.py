@@ -17,7 +17,7 @@ from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.frame import ID, MEAN, STEP, TARGET, TIME, Panel, horizon_frame
 from mlspec.forecast.quantiles import add_quantiles
 from mlspec.forecast.scales import series_scales
-from mlspec.forecast.selection import CHAMPION, gather_competitors, run_competition
+from mlspec.forecast.selection import gather_competitors, run_competition
 from mlspec.forecast.workers import THIS_PROCESS
 from mlspec.spec.forecast import Backtest, Model
 
@@ -110,4 +110,4 @@ def _forecast_auto(panel: Panel, made: Made) -> pd.DataFrame:
     rows = horizon_frame(panel).assign(**{MEAN: mean}).merge(series_scales(panel), on=ID, how="left")
     rows = rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1})
     made.champion = outcome.champion.label
-    return add_quantiles(rows, outcome.rows[outcome.rows[CHAMPION]], QUANTILES)[COLUMNS]
+    return add_quantiles(rows, outcome.champion_rows, QUANTILES)[COLUMNS]

@@ -18,7 +18,7 @@ import pandas as pd
 from mlspec.errors import BrokenModel, ModelError
 from mlspec.forecast import candidates as families
 from mlspec.forecast.cold_start import forecast_cold_starts, made_by
-from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, OBSERVED, STEP, TARGET, TIME, Panel, describe_series
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, OBSERVED, STEP, TARGET, TIME, Panel, describe_series
 from mlspec.forecast.scales import FLOOR, MASE_SCALE, RMSSE_SCALE, SCALE, series_scales
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers, collect_parts, forecast_parts
@@ -59,12 +59,14 @@ class Entrant:
 
 @dataclass(frozen=True)
 class WindowForecasts:
-    """`rows` of all windows; `broken` has why models of the project's own have no forecast, by key of `singles`.
+    """`periods` of all windows, oldest first; `means`: what each candidate forecast, row by row, in the column of its key.
 
-    `notes` are what people should know of how the candidates were fitted.
+    `broken` has why models of the project's own have no forecast, by key of `singles`. `notes` are what people should know of how
+    the candidates were fitted.
     """
 
-    rows: pd.DataFrame
+    periods: pd.DataFrame
+    means: pd.DataFrame
     broken: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
@@ -78,17 +80,20 @@ def forecast_windows(
     workers: Workers,
     keep: Keep = make_anew,
 ) -> WindowForecasts:
-    """Return unique_id, cutoff, ds, h, y (missing if unobserved), scales, and for each key of `singles` a column of means.
+    """Return the periods (unique_id, cutoff, ds, h, y: missing if unobserved; scales), and means for each key of `singles`.
+
+    A model's own quantiles have columns that begin with its key.
 
     `keep` may take what a candidate made of a window from an earlier run that was stopped.
 
     A model of the project's own that fails in a window is left out of all, and costs no other candidate its turn.
     """
-    windows, broken, notes, done, total = [], dict[str, str](), dict[str, str](), 0, len(cuts) * len(singles)
+    windows, forecasts, done, total = [], [], 0, len(cuts) * len(singles)
+    broken, notes = dict[str, str](), dict[str, str]()
     for number, cutoff in enumerate(cuts, 1):
         known = panel.known_at(cutoff)
         window = collect_parts(panel, partial(window_actuals, cutoff=cutoff), workers, begun_by=cutoff)
-        scales = window[[ID, *SCALES]].drop_duplicates(ID, ignore_index=True)
+        scales, columns = window[[ID, *SCALES]].drop_duplicates(ID, ignore_index=True), dict[str, pd.Series]()
         for key, candidate in singles.items():
             if key in broken:
                 continue
@@ -101,14 +106,19 @@ def forecast_windows(
                 broken[key] = error.message
                 say(done, total, f"left out: {error.message}")
                 continue
-            means = means.rename(columns=lambda name, key=key: name if name in (ID, TIME) else f"{key}{_suffix(name)}")
-            window = window.merge(means, on=[ID, TIME], how="left", validate="one_to_one")
+            placed = window[[ID, TIME]].merge(means, on=[ID, TIME], how="left", validate="one_to_one")
+            columns |= {f"{key}{_suffix(str(name))}": placed[name] for name in placed if name not in (ID, TIME)}
             done += 1
         windows.append(window)
+        forecasts.append(columns)
     say(total, total, "candidates scored")
-    rows = pd.concat(windows, ignore_index=True)
-    kept = rows.drop(columns=[name for name in rows if str(name).startswith(tuple(broken))])
-    return WindowForecasts(kept, broken, tuple(note for note in notes.values() if note))
+    whole = [key for key in forecasts[-1] if not key.startswith(tuple(broken))]
+    return WindowForecasts(
+        pd.concat(windows, ignore_index=True),
+        pd.DataFrame({key: pd.concat([columns[key] for columns in forecasts], ignore_index=True) for key in whole}),
+        broken,
+        tuple(note for note in notes.values() if note),
+    )
 
 
 def _forecast_window(
@@ -174,38 +184,47 @@ def window_actuals(panel: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
     return rows.merge(series_scales(known), on=ID, how="left")
 
 
-def entrant_rows(
-    entrant: Entrant, window_forecasts: pd.DataFrame, keys: Sequence[str], rank: Callable[[pd.DataFrame], float]
+def entrant_means(
+    entrant: Entrant,
+    periods: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    keys: Sequence[str],
+    rank: Callable[[pd.DataFrame], float],
 ) -> pd.DataFrame:
-    """Return an entrant's rows: candidate, unique_id, cutoff, ds, h, y, mean, scales, and a model's own quantiles.
+    """Return what an entrant forecast of each period: its mean, and a model's own quantiles.
 
-    `keys` are its members' columns; `rank` scores rows (lower is better) and chooses the members.
+    `keys` are its members' columns of `forecasts`; `rank` scores rows (lower is better) and chooses the members.
     """
-    base = window_forecasts.drop(columns=[name for name in window_forecasts if str(name).startswith("{")])
-    means = pd.Series(np.nan, index=base.index)
-    for cutoff in sorted(base[CUTOFF].unique()):
-        in_window, before_window = base[CUTOFF] == cutoff, base[CUTOFF] < cutoff
-        chosen = pick_best(window_forecasts[before_window], keys, entrant.pick, rank)
-        means[in_window] = families.combine_means(window_forecasts.loc[in_window, chosen], entrant.combine)
-    return base.assign(**{CANDIDATE: entrant.label, MEAN: means, **_own_quantiles(window_forecasts, keys)})
+    means = pd.Series(np.nan, index=periods.index)
+    for cutoff in sorted(periods[CUTOFF].unique()):
+        in_window, chosen = periods[CUTOFF] == cutoff, keys
+        if entrant.pick is not None:
+            before_window = periods[CUTOFF] < cutoff
+            chosen = pick_best(periods[before_window], forecasts[before_window], keys, entrant.pick, rank)
+        means[in_window] = families.combine_means(forecasts.loc[in_window, list(chosen)], entrant.combine)
+    return pd.DataFrame({MEAN: means, **_own_quantiles(forecasts, keys)})
 
 
-def _own_quantiles(window_forecasts: pd.DataFrame, keys: Sequence[str]) -> dict[str, pd.Series]:
+def _own_quantiles(forecasts: pd.DataFrame, keys: Sequence[str]) -> dict[str, pd.Series]:
     """Return the own quantiles of a single candidate that has some; an ensemble has none."""
     if len(keys) != 1:
         return {}
     (key,) = keys
-    names = [str(name) for name in window_forecasts if str(name).startswith(key) and name != key]
-    return {name.removeprefix(key): window_forecasts[name] for name in names}
+    names = [str(name) for name in forecasts if str(name).startswith(key) and name != key]
+    return {name.removeprefix(key): forecasts[name] for name in names}
 
 
 def pick_best(
-    earlier: pd.DataFrame, keys: Sequence[str], pick: Pick | None, rank: Callable[[pd.DataFrame], float]
+    earlier: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    keys: Sequence[str],
+    pick: Pick | None,
+    rank: Callable[[pd.DataFrame], float],
 ) -> list[str]:
-    """Return those of `keys` that `pick` names by their score in the `earlier` windows; all if there are no windows."""
+    """Return those of `keys` that `pick` names by the score of their `forecasts` in `earlier` windows; all if there are none."""
     if pick is None or earlier.empty:
         return list(keys)
-    scores = {key: rank(earlier.assign(**{MEAN: earlier[key]})) for key in keys}
+    scores = {key: rank(earlier.assign(**{MEAN: forecasts[key]})) for key in keys}
     if pick == NEAR_BEST:
         return [key for key in keys if scores[key] <= MOST_TIMES_THE_BEST * min(scores.values())]
     best = sorted(keys, key=lambda key: scores[key])[:pick]

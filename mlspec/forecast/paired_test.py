@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, TARGET
+from mlspec.forecast.entrant_forecasts import EntrantForecasts
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, TARGET
 from mlspec.forecast.metrics import quantile_loss
 from mlspec.forecast.quantiles import RAW, quantile_column
 from mlspec.forecast.scales import SCALE
@@ -60,7 +61,7 @@ class PairedTest:
     quantiles: Sequence[float] = ()
     level: float | None = 0.05
 
-    def is_surely_better(self, rows: pd.DataFrame, label: str, other: str) -> bool:
+    def is_surely_better(self, forecasts: EntrantForecasts, label: str, other: str) -> bool:
         """Return whether one candidate's losses are smaller than another's, surely, by one of two tests.
 
         A paired t-test over series and windows: the difference of their mean losses, in the series' scale, is compared with its
@@ -75,35 +76,27 @@ class PairedTest:
         if self.level is None:
             return True
         if find_metric(self.metric).package:
-            return self._is_better_by_windows(rows, label, other, self.level)
-        losses, scaled = self._row_losses(rows)
-        keys = [rows[CANDIDATE], rows[CUTOFF], rows[ID]]
-        by_pair = scaled.groupby(keys).mean().unstack(CANDIDATE).dropna()
+            return self._is_better_by_windows(forecasts, label, other, self.level)
+        losses, scaled = {}, {}
+        for name in (label, other):
+            losses[name], scaled[name] = self._row_losses(forecasts.rows_of(name))
+        cutoffs = forecasts.periods[CUTOFF]
+        by_pair = pd.DataFrame(scaled).groupby([cutoffs, forecasts.periods[ID]]).mean().dropna()
         gains = by_pair[other] - by_pair[label]
         in_windows = gains.groupby(level=CUTOFF).mean()
         error = max(_standard_error(gains), _standard_error(in_windows))
         least = _quantile(self.level, len(in_windows) - 1) * error if len(in_windows) > 1 else math.inf
         if gains.mean() > least and (in_windows > 0).mean() > 0.5:
             return True
-        sums = losses.groupby(keys[:2]).sum().unstack(CANDIDATE)
+        sums = pd.DataFrame(losses).groupby(cutoffs).sum()
         won = int((sums[label] < sums[other]).sum())
         clearly = bool(sums[label].sum() <= (1 - CLEAR_GAIN) * sums[other].sum())
         return clearly and _wins_surely(won, len(sums), self.level)
 
-    def _is_better_by_windows(self, rows: pd.DataFrame, label: str, other: str, level: float) -> bool:
+    def _is_better_by_windows(self, forecasts: EntrantForecasts, label: str, other: str, level: float) -> bool:
         """Return whether the metric of a package is surely smaller, by its values in the windows in which both have one."""
-        needs_quantiles = find_metric(self.metric).quantiles > 0
-        means = rows if needs_quantiles or RAW not in rows else rows.assign(**{MEAN: rows[RAW]})
-        values = pd.DataFrame(
-            {
-                name: {
-                    cutoff: score_rows(part, self.quantiles if needs_quantiles else (), [self.metric])[self.metric]
-                    for cutoff, part in means[means[CANDIDATE] == name].groupby(CUTOFF)
-                }
-                for name in (label, other)
-            },
-            dtype="float64",
-        ).dropna()
+        by_window = {name: self._window_values(forecasts.rows_of(name)) for name in (label, other)}
+        values = pd.DataFrame(by_window, dtype="float64").dropna()
         gains = values[other] - values[label]
         if len(gains) < 2:
             return False
@@ -112,6 +105,14 @@ class PairedTest:
         won = int((gains > 0).sum())
         clearly = bool(values[label].sum() <= (1 - CLEAR_GAIN) * values[other].sum())
         return clearly and _wins_surely(won, len(values), level)
+
+    def _window_values(self, rows: pd.DataFrame) -> dict[pd.Timestamp, float | None]:
+        """Return the metric of a package in each window of one candidate."""
+        needs_quantiles = find_metric(self.metric).quantiles > 0
+        quantiles = self.quantiles if needs_quantiles else ()
+        means = rows if needs_quantiles or RAW not in rows else rows.assign(**{MEAN: rows[RAW]})
+        windows = means.groupby(CUTOFF)
+        return {cutoff: score_rows(part, quantiles, [self.metric])[self.metric] for cutoff, part in windows}
 
     def _row_losses(self, rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         """Return each row's loss by the metric, and the same in the series' scale.

@@ -45,15 +45,34 @@ def own_column(quantile: float) -> str:
 
 
 def calibrate_windows(rows: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
-    """Return one candidate's backtest rows with a column per quantile, each window calibrated on the other windows.
+    """Return one candidate's backtest rows, by cutoff, with a column per quantile, each window calibrated on the other windows.
 
     With a single window there are no residuals to calibrate on, and the quantiles are missing.
     """
-    parts = [
-        add_quantiles(window, rows[rows[CUTOFF] != cutoff], quantiles)
-        for cutoff, window in rows.groupby(CUTOFF, sort=True)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    rows = rows.sort_values(CUTOFF, kind="stable", ignore_index=True)
+    own = [name for name in map(own_column, quantiles) if name in rows]
+    calibrated = calibrate_means(rows, rows[[MEAN, *own]], quantiles)
+    return rows.assign(**{str(name): calibrated[name] for name in calibrated})
+
+
+def calibrate_means(periods: pd.DataFrame, means: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
+    """Return `means` (mean, a model's own quantiles) of a backtest's `periods`, row by row, as `calibrate_windows` does.
+
+    What many candidates forecast of the same periods needs no copy of them for each one.
+    """
+    made = means.assign(**dict.fromkeys((RAW, *map(quantile_column, quantiles)), np.nan))
+    codes, cutoffs = pd.factorize(periods[CUTOFF])
+    for number in range(len(cutoffs)):
+        window, other = (_learning_rows(periods, means, chosen) for chosen in (codes == number, codes != number))
+        for name, values in _measure_quantiles(window, other, quantiles).items():
+            made.loc[codes == number, name] = values
+    return made
+
+
+def _learning_rows(periods: pd.DataFrame, means: pd.DataFrame, chosen: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Return some rows with what quantiles are made of, and no other column: they are copied."""
+    needed = [name for name in (ID, CUTOFF, STEP, TARGET, SCALE, FLOOR) if name in periods]
+    return periods.loc[chosen, needed].assign(**{str(name): means.loc[chosen, name] for name in means})
 
 
 def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
@@ -65,6 +84,11 @@ def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequenc
     Where both frames have a model's own quantiles (`own_column`), each is corrected by the errors of itself instead of those of the
     mean (Romano et al. 2019), and then they are put in order (Chernozhukov et al. 2010).
     """
+    return forecast.assign(**_measure_quantiles(forecast, past, quantiles))
+
+
+def _measure_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequence[float]) -> dict[str, Array]:
+    """Return the columns that `add_quantiles` adds."""
     need = math.ceil(TAIL / min(min(q, 1 - q) for q in quantiles))
     raw = RAW if RAW in past else MEAN
     errors = _measure_errors(past, raw)
@@ -81,7 +105,7 @@ def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequenc
     values = np.maximum(values, floor[:, None])
     corrected = np.maximum(_correct_mean(forecast, errors, values, need), floor) if errors.by_step else mean
     by_quantile = {quantile_column(q): values[:, position] for position, q in enumerate(quantiles)}
-    return forecast.assign(**{RAW: mean, MEAN: corrected, **by_quantile})
+    return {RAW: mean, MEAN: corrected, **by_quantile}
 
 
 def _correct_mean(forecast: pd.DataFrame, errors: _PastErrors, values: Array, need: int) -> Array:

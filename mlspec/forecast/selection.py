@@ -19,17 +19,17 @@ from mlspec.forecast.backtest import (
     Keep,
     Pick,
     Say,
-    entrant_rows,
+    entrant_means,
     forecast_windows,
     make_anew,
     pick_best,
 )
 from mlspec.forecast.candidates import ChosenCandidate
+from mlspec.forecast.entrant_forecasts import EntrantForecasts
 from mlspec.forecast.facts import history_facts, intermittent_share, panel_size
-from mlspec.forecast.frame import CANDIDATE
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.paired_test import SQUARED, PairedTest
-from mlspec.forecast.quantiles import calibrate_windows
+from mlspec.forecast.quantiles import calibrate_means
 from mlspec.forecast.scores import score_rows
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.windows import backtest_windows
@@ -39,7 +39,6 @@ from mlspec.spec.forecast import Model
 from mlspec.spec.metrics import MAIN, find_metric, names_of_packages
 
 # Labels that no candidate of a spec can have: the baseline and the serving version, if they are not candidates.
-CHAMPION = "champion"  # the column that marks the champion's rows
 FLOOR, INCUMBENT = "(floor)", "(serving)"
 # The champion with its final members in every window. The serving version is compared with this score, because its members were
 # also chosen with knowledge of these windows. The champion's score in the table uses only earlier windows.
@@ -64,13 +63,13 @@ class Competitors:
 
 @dataclass(frozen=True)
 class CompetitionResult:
-    """`rows`: every entrant's forecasts with quantiles; `scores` by label; the `champion` and its `members`.
+    """`forecasts`: every entrant's, with quantiles; `scores` by label; the `champion` and its `members`.
 
     `competitors` are those that were scored, and `broken` has why each other one was left out. `incumbent_broken`: the version that
     serves is one of these.
     """
 
-    rows: pd.DataFrame
+    forecasts: EntrantForecasts
     scores: dict[str, Metrics]
     champion: Entrant
     members: tuple[Candidate, ...]
@@ -80,9 +79,10 @@ class CompetitionResult:
     incumbent_broken: bool = False
     notes: tuple[str, ...] = ()
 
-    def rows_for(self, label: str) -> pd.DataFrame:
-        """Return one entrant's rows."""
-        return self.rows[self.rows[CANDIDATE] == label]
+    @property
+    def champion_rows(self) -> pd.DataFrame:
+        """The champion's forecasts, with actual values and scales."""
+        return self.forecasts.rows_of(self.champion.label)
 
 
 def gather_competitors(
@@ -157,10 +157,9 @@ def run_competition(
     singles = {_forecast_key(member): member for entrant in _all_entrants(competitors) for member in entrant.members}
     windows = backtest_windows(panel, model.backtest)
     cuts = windows.cutoffs
-    forecasts = forecast_windows(panel, cuts, singles, model.seed, say, workers, keep)
-    serves = competitors.incumbent is not None
-    window_forecasts, competitors = forecasts.rows, _leave_out(competitors, forecasts.broken)
-    all_entrants = _all_entrants(competitors)
+    windows_made = forecast_windows(panel, cuts, singles, model.seed, say, workers, keep)
+    serves, periods = competitors.incumbent is not None, windows_made.periods
+    competitors = _leave_out(competitors, windows_made.broken)
 
     metric, why_metric = choose_metric(model, panel.known_at(cuts[0]), workers)
 
@@ -170,40 +169,45 @@ def run_competition(
         value = score_rows(rows, (), names_of_packages([name]))[name]
         return float("inf") if value is None else value
 
-    rows, scores = [], {}
-    for entrant in all_entrants:
-        own_rows = entrant_rows(
-            entrant, window_forecasts, [_forecast_key(member) for member in entrant.members], rank_rows
-        )
-        own_rows = calibrate_windows(own_rows, model.quantiles)
-        rows.append(own_rows)
-        scores[entrant.label] = score_rows(own_rows, model.quantiles, model.package_metrics)
+    def forecast_as(entrant: Entrant) -> EntrantForecasts:
+        keys = [_forecast_key(member) for member in entrant.members]
+        means = entrant_means(entrant, periods, windows_made.means, keys, rank_rows)
+        return EntrantForecasts(periods, {entrant.label: calibrate_means(periods, means, model.quantiles)})
+
+    def score(made: EntrantForecasts, label: str) -> Metrics:
+        return score_rows(made.rows_of(label), model.quantiles, model.package_metrics)
+
+    forecasts, scores = EntrantForecasts(periods, {}), dict[str, Metrics]()
+    for entrant in _all_entrants(competitors):
+        made = forecast_as(entrant)
+        scores[entrant.label] = score(made, entrant.label)
+        forecasts = replace(forecasts, own={**forecasts.own, **made.own})
     champion = choose_champion(
-        competitors, scores, pd.concat(rows), PairedTest(metric, model.quantiles, model.backtest.level)
+        competitors, scores, forecasts, PairedTest(metric, model.quantiles, model.backtest.level)
     )
-    keys = pick_best(window_forecasts, [_forecast_key(member) for member in champion.members], champion.pick, rank_rows)
+    keys = [_forecast_key(member) for member in champion.members]
+    keys = pick_best(periods, windows_made.means, keys, champion.pick, rank_rows)
     members = tuple(member for member in champion.members if _forecast_key(member) in keys)
     if competitors.incumbent:
         deployed = Entrant(DEPLOYED, champion.kind, members, combine=champion.combine)
-        deployed_rows = calibrate_windows(
-            entrant_rows(deployed, window_forecasts, [_forecast_key(member) for member in members], rank_rows),
-            model.quantiles,
-        )
-        scores[DEPLOYED] = score_rows(deployed_rows, model.quantiles, model.package_metrics)
-    all_rows = pd.concat(rows, ignore_index=True)
-    all_rows[CHAMPION] = all_rows[CANDIDATE] == champion.label
+        scores[DEPLOYED] = score(forecast_as(deployed), DEPLOYED)
     return CompetitionResult(
-        all_rows,
+        forecasts,
         scores,
         champion,
         members,
         cuts,
         competitors,
-        tuple(forecasts.broken.values()),
+        tuple(windows_made.broken.values()),
         serves and competitors.incumbent is None,
         tuple(
             note
-            for note in (windows.note, *forecasts.notes, why_metric, _why_stays(competitors, scores, champion, metric))
+            for note in (
+                windows.note,
+                *windows_made.notes,
+                why_metric,
+                _why_stays(competitors, scores, champion, metric),
+            )
             if note
         ),
     )
@@ -247,7 +251,7 @@ def choose_metric(model: Model, panel: PartedPanel, workers: Workers = THIS_PROC
 
 
 def choose_champion(
-    competitors: Competitors, scores: Mapping[str, Metrics], rows: pd.DataFrame, test: PairedTest
+    competitors: Competitors, scores: Mapping[str, Metrics], forecasts: EntrantForecasts, test: PairedTest
 ) -> Entrant:
     """Return the entrant with the lowest metric of the test; the preferred one, unless another one is surely better.
 
@@ -264,7 +268,7 @@ def choose_champion(
         return entrants[0]
     better = entrants[: entrants.index(preferred)]
     return next(
-        (entrant for entrant in better if test.is_surely_better(rows, entrant.label, preferred.label)), preferred
+        (entrant for entrant in better if test.is_surely_better(forecasts, entrant.label, preferred.label)), preferred
     )
 
 

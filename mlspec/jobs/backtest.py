@@ -15,7 +15,7 @@ from mlspec.forecast.selection import DEPLOYED, INCUMBENT, CompetitionResult, by
 from mlspec.forecast.selection import run_competition as compete
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_spec, segment_columns
-from mlspec.jobs.files import write_json, write_table
+from mlspec.jobs.files import write_json, write_pieces
 from mlspec.jobs.kept_results import KeptResults
 from mlspec.jobs.levels import score_levels
 from mlspec.jobs.model_code import locate_candidates, locate_chosen
@@ -43,7 +43,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         if is_reconciled(spec):
             outcome = reconcile_outcome(request, spec, panel.whole(), outcome, progress, pool)
     text = panel.layout.frequency.format_period
-    champion = outcome.rows_for(outcome.champion.label)
+    champion = outcome.champion_rows
     facts = _backtest_facts(spec, outcome, code_gone) | {
         "cutoffs": [text(cutoff) for cutoff in outcome.cutoffs],
         "by": score_by_groups(
@@ -55,7 +55,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     if panel.layout.cold_start:
         facts["notes"] += [_cold_start_note(champion)]
     outputs = {
-        "backtest": write_table(outcome.rows, request.out / "backtest.parquet"),
+        "backtest": write_pieces(outcome.forecasts.pieces(outcome.champion.label), request.out / "backtest.parquet"),
         "scores": write_json(facts, request.out / "scores.json"),
     }
     return StepResult(outputs, facts)

@@ -12,9 +12,12 @@ from functools import cached_property
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlspec.forecast import data_metrics
 from mlspec.forecast.drift import observed_table
+from mlspec.forecast.entrant_forecasts import CHAMPION
 from mlspec.forecast.fates import BY_END
 from mlspec.forecast.frame import CUTOFF, ID, TARGET, TIME
 from mlspec.forecast.frequency import span_between
@@ -29,13 +32,12 @@ from mlspec.forecast.realised import (
     measure_accuracy,
     newest_forecasts,
 )
-from mlspec.forecast.selection import CHAMPION
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.usual_drift import FEWEST_BLOCKS, block_share, drift_limit, usual_limit
 from mlspec.forecast.usual_errors import FEWEST_SERVED, error_blocks, smaller_limits
 from mlspec.jobs.actual_values import write_actuals
 from mlspec.jobs.context import read_spec, segment_columns
-from mlspec.jobs.files import read_table, read_tables, write_json
+from mlspec.jobs.files import read_some_rows, read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.alerts import Alert
@@ -98,8 +100,12 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
 def _champions_tested(request: StepRequest, spec: Forecast) -> list[pd.DataFrame]:
     """Return what the versions with traffic forecast in their backtests, with the actual values."""
     paths = [path for role, path in sorted(request.inputs.items()) if role.startswith(BACKTEST)]
-    tested = [_with_quantiles(read_table(path), spec) for path in paths]
-    return [newest_forecasts([rows[rows[CHAMPION] & rows[TARGET].notna()]]) for rows in tested]
+    tested = [read_some_rows(path, _is_champion_tested) for path in paths]
+    return [newest_forecasts([_with_quantiles(rows, spec)]) for rows in tested]
+
+
+def _is_champion_tested(rows: pa.Table) -> pa.Array:
+    return pc.and_(rows[CHAMPION], pc.is_valid(rows[TARGET]))
 
 
 def maturity_of(spec: Forecast) -> Maturity:

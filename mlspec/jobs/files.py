@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import pyarrow.parquet as pa_parquet
 
 from mlspec.errors import DataError
 from mlspec.plain_files import open_new_file
+
+ROW_GROUP = 1024 * 1024  # rows: as many as Arrow writes as one group
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
@@ -32,6 +34,26 @@ def write_arrow(table: pa.Table, path: Path) -> Path:
     part = path.with_suffix(".part")
     with open_new_file(part) as stream:
         pa_parquet.write_table(table.combine_chunks(), stream, compression="zstd")
+    return part.replace(path)
+
+
+def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> Path:
+    """Write frames with the same columns as one table, completely or not at all; memory holds a few of them.
+
+    The first frame says the types. What fits into one row group has the same bytes as by `write_table`.
+    """
+    part = path.with_suffix(".part")
+    with open_new_file(part) as stream:
+        tables = iter(map(to_arrow, pieces))
+        first = next(tables)
+        with pa_parquet.ParquetWriter(stream, first.schema, compression="zstd") as writer:
+            group = [first]
+            for table in tables:
+                if sum(one.num_rows for one in group) + table.num_rows > ROW_GROUP:
+                    writer.write_table(pa.concat_tables(group).combine_chunks())
+                    group = []
+                group.append(table.cast(first.schema))
+            writer.write_table(pa.concat_tables(group).combine_chunks())
     return part.replace(path)
 
 
@@ -53,10 +75,20 @@ def read_schema(path: Path) -> pa.Schema:
         return pa_parquet.read_schema(path)
 
 
-def read_marked_rows(path: Path, mark: str) -> pd.DataFrame:
-    """Read the rows of a file of `write_table` whose column `mark` is true. Raises DataError if it is not a Parquet file."""
-    table = read_arrow(path)
-    return table.filter(table[mark]).to_pandas()
+def read_some_rows(
+    path: Path, choose: Callable[[pa.Table], pa.Array], columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read the rows of a file of `write_table` that `choose` marks, piece by piece; of `columns` those that the file has.
+
+    Raises DataError if it is not a Parquet file.
+    """
+    with _explain_damage(path), pa_parquet.ParquetFile(path) as file:
+        present = [name for name in file.schema_arrow.names if columns is None or name in columns]
+        batches = file.iter_batches(ROW_GROUP, columns=present, use_threads=False)
+        tables = (pa.Table.from_batches([batch], batch.schema) for batch in batches)
+        kept = [table.filter(choose(table)) for table in tables]
+        empty = pa.schema([file.schema_arrow.field(name) for name in present]).empty_table()
+        return pa.concat_tables([empty, *kept]).to_pandas()
 
 
 def count_rows(path: Path) -> int:

@@ -9,11 +9,11 @@ import pandas as pd
 
 from mlspec.errors import DataError, UsageError
 from mlspec.forecast.cold_start import made_by
+from mlspec.forecast.entrant_forecasts import CHAMPION
 from mlspec.forecast.fates import BY_END, forecast_ended
-from mlspec.forecast.frame import ID, MEAN, STEP, TIME, Layout
-from mlspec.forecast.quantiles import add_quantiles, quantile_column
-from mlspec.forecast.scales import series_scales
-from mlspec.forecast.selection import CHAMPION
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, TARGET, TIME, Layout
+from mlspec.forecast.quantiles import RAW, add_quantiles, own_column, quantile_column
+from mlspec.forecast.scales import SCALE, series_scales
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.jobs.context import (
@@ -24,7 +24,7 @@ from mlspec.jobs.context import (
     read_spec,
     require_input,
 )
-from mlspec.jobs.files import read_marked_rows, read_table, write_table
+from mlspec.jobs.files import read_some_rows, read_table, write_table
 from mlspec.jobs.isolation import forecast_from_file
 from mlspec.jobs.levels import write_levels
 from mlspec.jobs.moment import panel_as_of
@@ -178,13 +178,19 @@ def forecast_version(
     rows = rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1})
     if is_reconciled(spec):
         rows = reconcile_forecast(request, spec, panel.whole(), rows, read_table(backtest), model, workers)
-    rows = add_quantiles(rows, read_marked_rows(backtest, CHAMPION), spec.model.quantiles)
+    rows = add_quantiles(rows, _read_champion(backtest, spec.model.quantiles), spec.model.quantiles)
     rows = rows.assign(**{METHOD: made_by(rows[ID], panel)})
     ended = ended_series(request, panel.cutoff)
     if len(ended):
         zeros = forecast_ended(ended, times, spec.model.quantiles).assign(**{METHOD: BY_END})
         rows = pd.concat([rows, zeros], ignore_index=True).sort_values([ID, TIME], ignore_index=True)
     return _with_user_columns(spec, panel.cutoff, names, rows.assign(**{VERSION: version}))
+
+
+def _read_champion(backtest: Path, quantiles: Sequence[float]) -> pd.DataFrame:
+    """Return the champion's rows of a backtest, with what quantiles are made of."""
+    columns = (ID, CUTOFF, STEP, TARGET, MEAN, RAW, SCALE, *map(own_column, quantiles))
+    return read_some_rows(backtest, lambda rows: rows[CHAMPION], (*columns, CHAMPION))
 
 
 def _refuse_short_plan(panel: PartedPanel, times: pd.DatetimeIndex) -> None:

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlspec.errors import ModelError, UsageError
+from mlspec.forecast.entrant_forecasts import CHAMPION
 from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, STEP, TARGET
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.scales import SCALE, series_scales
-from mlspec.forecast.selection import CHAMPION, FLOOR
+from mlspec.forecast.selection import FLOOR
 from mlspec.forecast.stock.classes import demand_classes
 from mlspec.forecast.stock.levels import FORMULAS, StockLevels, measure_errors, needed_errors, stock_levels
 from mlspec.forecast.stock.origins import Array, past_forecasts
@@ -20,7 +23,7 @@ from mlspec.forecast.stock.simulation import simulate_policies
 from mlspec.forecast.stock.terms import OrderTerms, order_terms
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import ended_series, forecast_names, read_spec, require_input, series_terms
-from mlspec.jobs.files import read_table, write_table
+from mlspec.jobs.files import read_some_rows, read_table, write_table
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
@@ -39,7 +42,8 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         raise UsageError("the spec has no inventory", hint="add inventory: {service_level: 0.95, lead_time: 2}")
     panel = panel_as_of(request, open_panel(request, spec), spec.dataset.timezone)
     progress(0, 2, "compute the stock levels")
-    past, forecast = read_table(require_input(request, "backtest"), list(PAST_COLUMNS)), _read_forecast(request, spec)
+    past = read_some_rows(require_input(request, "backtest"), _mark_compared, PAST_COLUMNS)
+    forecast = _read_forecast(request, spec)
     ended = ended_series(request, panel.cutoff)
     series = pd.Index(np.sort(forecast.loc[~forecast[ID].isin(ended), ID].unique()), name=ID)
     own = series_terms(request, spec.inventory)
@@ -59,6 +63,11 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     }  # fmt: skip
     progress(2, 2, "stock levels set")
     return StepResult({"inventory": write_table(out, request.out / "inventory.parquet")}, facts)
+
+
+def _mark_compared(rows: pa.Table) -> pa.Array:
+    """Return which rows of a backtest are of the champion or of a baseline."""
+    return pc.or_(rows[CHAMPION], pc.is_in(rows[CANDIDATE], pa.array([FLOOR, BASELINE])))
 
 
 @dataclass(frozen=True)

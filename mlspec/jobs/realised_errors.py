@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlspec.errors import UsageError
 from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, STEP, TARGET, TIME
@@ -14,7 +16,7 @@ from mlspec.forecast.scores import score_rows
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import read_spec, require_input, segment_columns
 from mlspec.jobs.evaluate import FORECAST, VERSION, maturity_of, read_forecasts, serving_forecasts
-from mlspec.jobs.files import read_table
+from mlspec.jobs.files import read_some_rows
 from mlspec.jobs.moment import read_now
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
@@ -84,9 +86,12 @@ def realised_rows(request: StepRequest) -> pd.DataFrame:
 
 def read_tested(request: StepRequest) -> pd.DataFrame:
     """Return the backtest of the request's candidate where there are actual values, with the column LEAD of realised errors."""
-    rows = read_table(require_input(request, "backtest"))
-    champion = rows[(rows[CANDIDATE] == request.options["candidate"]) & rows[TARGET].notna()]
-    return champion.rename(columns={STEP: LEAD})
+    candidate = str(request.options["candidate"])
+
+    def is_tested(rows: pa.Table) -> pa.Array:
+        return pc.and_(pc.equal(rows[CANDIDATE], candidate), pc.is_valid(rows[TARGET]))
+
+    return read_some_rows(require_input(request, "backtest"), is_tested).rename(columns={STEP: LEAD})
 
 
 def served_with_actuals(

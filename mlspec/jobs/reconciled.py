@@ -11,6 +11,7 @@ import pandas as pd
 from mlspec.forecast import candidates as families
 from mlspec.forecast.artifact import ModelArtifact, load_model
 from mlspec.forecast.backtest import Say, forecast_windows
+from mlspec.forecast.entrant_forecasts import CHAMPION
 from mlspec.forecast.frame import CANDIDATE, MEAN, STEP, TIME, Panel
 from mlspec.forecast.levels import level_nodes
 from mlspec.forecast.quantiles import calibrate_windows, own_column
@@ -26,7 +27,7 @@ from mlspec.forecast.reconcile import (
     reconcile_windows,
 )
 from mlspec.forecast.scores import score_rows
-from mlspec.forecast.selection import CHAMPION, CompetitionResult
+from mlspec.forecast.selection import CompetitionResult
 from mlspec.forecast.workers import Workers
 from mlspec.jobs.context import hierarchy_columns
 from mlspec.jobs.levels import score_levels
@@ -50,23 +51,24 @@ def reconcile_outcome(
     """
     import_methods()
     sums = _level_sums(request, spec, panel)
-    champion = outcome.rows_for(outcome.champion.label)
+    champion = outcome.champion_rows
     chosen = level_candidate(families.choose_members(outcome.champion.label, outcome.champion.combine, outcome.members))
     level_rows = _backtest_levels(sums, outcome, chosen, spec, say, workers)
     method, note = _method(spec, panel, sums)
     base = _uncalibrated(champion)
     corrected = reconcile_windows(base, level_rows, sums, method)
     moved = _with_mean(base.assign(**{BASE: base[MEAN]}), corrected, spec)
-    after = calibrate_windows(moved, spec.model.quantiles).assign(**{CHAMPION: True})
-    others = outcome.rows[outcome.rows[CANDIDATE] != outcome.champion.label]
+    after = calibrate_windows(moved, spec.model.quantiles)
     scores = {
         **outcome.scores,
         outcome.champion.label: score_rows(after, spec.model.quantiles, spec.model.package_metrics),
     }
     told = _gain_note(request, spec, panel, champion, after, method)
-    rows = pd.concat([others, after, level_rows.assign(**{CANDIDATE: LEVEL_SUMS, CHAMPION: False})], ignore_index=True)
+    own = {label: means for label, means in outcome.forecasts.own.items() if label != outcome.champion.label}
+    own[outcome.champion.label] = after.drop(columns=[*outcome.forecasts.periods, CANDIDATE])
+    forecasts = replace(outcome.forecasts, own=own, more=level_rows.assign(**{CANDIDATE: LEVEL_SUMS}))
     notes = (*outcome.notes, *([note] if note else []), told)
-    return replace(outcome, rows=rows, scores=scores, notes=notes)
+    return replace(outcome, forecasts=forecasts, scores=scores, notes=notes)
 
 
 def reconcile_forecast(
@@ -117,9 +119,8 @@ def _backtest_levels(
 ) -> pd.DataFrame:
     """Return the forecasts of the levels from the cutoffs of a backtest."""
     singles = {f"{{level {number}": member for number, member in enumerate(chosen.parts)}
-    made = forecast_windows(sums.panel, outcome.cutoffs, singles, spec.model.seed, say, workers).rows
-    mean = families.combine_means(made[list(singles)], chosen.combine)
-    return made.drop(columns=list(singles)).assign(**{MEAN: mean})
+    made = forecast_windows(sums.panel, outcome.cutoffs, singles, spec.model.seed, say, workers)
+    return made.periods.assign(**{MEAN: families.combine_means(made.means[list(singles)], chosen.combine)})
 
 
 def _uncalibrated(champion: pd.DataFrame) -> pd.DataFrame:

@@ -30,6 +30,7 @@ from mlspec.spec.candidate_costs import (
     estimate_cost,
     left_out_sentences,
     most_seconds,
+    scoring_bytes,
 )
 from mlspec.spec.candidates import Candidate, Ensemble
 from mlspec.spec.forecast import Forecast
@@ -73,10 +74,11 @@ def estimate_sentences(spec: Forecast, checked: CheckedSize, processors: int | N
     costs = {each.label: estimate_cost(each, size) for each in considered if each not in left_out}
     known = {label: cost for label, cost in costs.items() if cost is not None}
     slow = [each for each in named if cannot_pay(each, size)]
+    ensembles = sum(isinstance(each, Ensemble) for each in named) if named else 1
+    scoring = scoring_bytes(size, spec.model.horizon, len(costs) + ensembles)
+    unknown = [label for label, cost in costs.items() if cost is None]
     return (
-        *_time_sentence(
-            known, size, [label for label, cost in costs.items() if cost is None], None if in_cluster else processors
-        ),
+        *_time_sentence(known, size, unknown, None if in_cluster else processors, scoring),
         *left_out_sentences(left_out, size),
         *(_slow_sentence(each, known[each.label]) for each in slow),
     )
@@ -115,8 +117,9 @@ def _auto_candidates(spec: Forecast, checked: CheckedSize, length: float) -> lis
 
 
 def _time_sentence(
-    known: Mapping[str, CandidateCost], size: PanelSize, unknown: Sequence[str], processors: int | None
+    known: Mapping[str, CandidateCost], size: PanelSize, unknown: Sequence[str], processors: int | None, scoring: int
 ) -> tuple[str, ...]:
+    """Return the sentence on time and memory. `scoring`: the bytes of the forecasts that are scored."""
     if not known:
         return ()
     seconds = sum(cost.backtest for cost in known.values()) + max(cost.once_more for cost in known.values())
@@ -125,7 +128,7 @@ def _time_sentence(
     of_one = f"{time_text(seconds)} of one processor"
     count = processors or 1
     share = f", {time_text(seconds / count)} with {count} processors" if count > 1 else ""
-    memory = format_size(max(cost.memory for cost in known.values()))
+    memory = format_size(max(cost.memory for cost in known.values()) + scoring)
     without = f", without {', '.join(unknown)}, of which nobody knows" if unknown else ""
     said = (
         f"backtest and training take about {of_one}{share}, and {memory} of memory: {size.series:,} series, "

@@ -22,6 +22,8 @@ MOST_SECONDS, MOST_TREE_SECONDS = 3_600, 4 * 3_600
 # Bytes of a process with its libraries; for a period of a part that is worked on, and of all rows that trees learn from.
 BASE_BYTES, PART_BYTES, TREE_BYTES = 250 * 2**20, 120, 85
 MOST_PART = 2_500_000  # periods of a part of a panel
+# Bytes for each forecast period of each series and window while candidates are scored, and for each of the candidates.
+SCORED_BYTES, SCORED_CANDIDATE_BYTES = 250, 50
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ def estimate_cost(candidate: Candidate, size: PanelSize) -> CandidateCost | None
     length = size.periods / size.series
     seconds = size.series * (of_kind.fit + of_kind.period * length + of_kind.square * length**2)
     return CandidateCost(seconds * size.windows, seconds, BASE_BYTES + min(size.periods, MOST_PART) * PART_BYTES)
+
+
+def scoring_bytes(size: PanelSize, horizon: int, candidates: int) -> int:
+    """Return the bytes of the forecasts of all windows while the candidates are scored."""
+    return size.series * size.windows * horizon * (SCORED_BYTES + candidates * SCORED_CANDIDATE_BYTES)
 
 
 def _enough_periods(candidate: GradientBoosting, size: PanelSize) -> int:

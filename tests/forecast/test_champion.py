@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mlspec.errors import ModelError
-from mlspec.forecast.backtest import NEAR_BEST, Entrant, entrant_rows, pick_best
+from mlspec.forecast.backtest import NEAR_BEST, Entrant, entrant_means, pick_best
 from mlspec.forecast.candidates import ChosenCandidate, choose_members
 from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
@@ -18,6 +18,7 @@ from mlspec.forecast.selection import Competitors, choose_champion, choose_metri
 from mlspec.forecast.workers import THIS_PROCESS
 from mlspec.spec.candidates import SeasonalNaive, Theta
 from mlspec.spec.forecast import Backtest, Model
+from tests.forecast.entrants import as_forecasts
 
 NAIVE, THETA = SeasonalNaive(kind="seasonal-naive"), Theta(kind="theta")
 MEDIAN = Entrant("median", "ensemble", (NAIVE, THETA), combine="median")
@@ -32,7 +33,7 @@ def rows(gain: float, noise: float, *, series: int = 10, windows: int = 4, unlik
         for place in range(series):
             better = gain + noise * chance.normal() + unlike * (cutoff == 0)
             for label, error in (("median", 10.0), ("theta", 10.0 - better)):
-                parts.append((label, f"s{place}", cutoff, 100.0 + error, 100.0, 1.0))
+                parts.append((label, f"s{place}", cutoff, 100.0, 100.0 - error, 1.0))
     return pd.DataFrame(parts, columns=[CANDIDATE, ID, CUTOFF, TARGET, MEAN, SCALE])
 
 
@@ -41,7 +42,7 @@ def champion(table: pd.DataFrame, preferred: str | None, level: float | None = 0
         label: {"wape": float((part[TARGET] - part[MEAN]).abs().sum())} for label, part in table.groupby(CANDIDATE)
     }
     competitors = Competitors((SINGLE, MEDIAN), SINGLE, None, preferred=preferred)
-    return choose_champion(competitors, scores, table, PairedTest(level=level)).label  # type: ignore[arg-type]
+    return choose_champion(competitors, scores, as_forecasts(table), PairedTest(level=level)).label  # type: ignore[arg-type]
 
 
 def test_a_candidate_that_is_better_by_chance_does_not_replace_the_median() -> None:
@@ -67,8 +68,8 @@ def unlike_series(better: float, *, windows: int = 4) -> pd.DataFrame:
     parts = []
     for cutoff in range(windows):
         for label, large in (("median", 1000.0), ("theta", 1000.0 * (1 - better))):
-            parts.append((label, "large", cutoff, large, 0.0, 1000.0))
-            parts.append((label, "small", cutoff, 1.0 + (label == "theta"), 0.0, 1.0))
+            parts.append((label, "large", cutoff, 0.0, large, 1000.0))
+            parts.append((label, "small", cutoff, 0.0, 1.0 + (label == "theta"), 1.0))
     return pd.DataFrame(parts, columns=[CANDIDATE, ID, CUTOFF, TARGET, MEAN, SCALE])
 
 
@@ -79,14 +80,14 @@ def test_one_that_is_clearly_better_in_each_of_four_windows_does_too() -> None:
 
 
 def test_one_window_is_not_enough_whatever_it_was_better_by() -> None:
-    assert not PairedTest().is_surely_better(rows(gain=-0.1, noise=0.01, unlike=8.0), "theta", "median")
+    assert not PairedTest().is_surely_better(as_forecasts(rows(gain=-0.1, noise=0.01, unlike=8.0)), "theta", "median")
 
 
 def test_what_all_series_share_in_a_window_counts_once_however_many_they_are() -> None:
     """A model that is a little better in three windows, and worse in one where all series met the same event."""
     table = rows(gain=1.0, noise=0.1, series=200, unlike=-3.0)
     assert (table[TARGET] - table[MEAN]).groupby(table[CANDIDATE]).mean().idxmin() == "theta"
-    assert not PairedTest().is_surely_better(table, "theta", "median")
+    assert not PairedTest().is_surely_better(as_forecasts(table), "theta", "median")
 
 
 @pytest.mark.parametrize(("won", "windows", "surely"), [
@@ -101,12 +102,14 @@ def test_so_many_windows_are_won_by_chance_about_as_seldom_as_the_level_says(
         rows(gain=9.0 / 2.5**place if place < won else -0.01, noise=0.0, series=1, windows=1).assign(**{CUTOFF: place})
         for place in range(windows)
     )
-    assert PairedTest().is_surely_better(table, "theta", "median") == surely
+    assert PairedTest().is_surely_better(as_forecasts(table), "theta", "median") == surely
 
 
 def test_the_level_says_how_sure_a_gain_has_to_be() -> None:
     table = rows(gain=2.0, noise=3.0)
-    assert [PairedTest(level=level).is_surely_better(table, "theta", "median") for level in (0.4, 0.05, 1e-6)] == [
+    assert [
+        PairedTest(level=level).is_surely_better(as_forecasts(table), "theta", "median") for level in (0.4, 0.05, 1e-6)
+    ] == [
         True,
         True,
         False,
@@ -118,25 +121,26 @@ def test_the_level_says_how_sure_a_gain_has_to_be() -> None:
 def test_squared_errors_do_not_forgive_what_absolute_ones_do() -> None:
     """Theta is nearer in most rows, and far off in a few."""
     table = rows(gain=4.0, noise=0.0)
-    table.loc[(table[CANDIDATE] == "theta") & (table[ID] == "s0"), TARGET] = 130.0
-    assert PairedTest("wape", level=0.2).is_surely_better(table, "theta", "median")
-    assert not PairedTest("rmsse", level=0.2).is_surely_better(table, "theta", "median")
+    table.loc[(table[CANDIDATE] == "theta") & (table[ID] == "s0"), MEAN] = 70.0
+    assert PairedTest("wape", level=0.2).is_surely_better(as_forecasts(table), "theta", "median")
+    assert not PairedTest("rmsse", level=0.2).is_surely_better(as_forecasts(table), "theta", "median")
 
 
 def test_quantiles_are_compared_by_their_own_losses() -> None:
     table = rows(gain=-5.0, noise=0.0)  # the mean of theta is farther off
     table[["q0.1", "q0.9"]] = np.c_[table[MEAN] - 1, table[MEAN] + 1]
-    table.loc[table[CANDIDATE] == "theta", "q0.9"] = 115.0
-    assert PairedTest("wape").is_surely_better(table, "median", "theta")
-    assert PairedTest("pinball", (0.1, 0.9)).is_surely_better(table, "theta", "median")
+    table.loc[table[CANDIDATE] == "theta", "q0.9"] = 100.0
+    assert PairedTest("wape").is_surely_better(as_forecasts(table), "median", "theta")
+    assert PairedTest("pinball", (0.1, 0.9)).is_surely_better(as_forecasts(table), "theta", "median")
 
 
 def test_a_model_that_missed_a_jump_does_not_win_by_what_later_windows_told() -> None:
     """Its own mean is far off in each window, and is corrected by the others: it would not have been at that time."""
-    table = rows(gain=5.0, noise=0.0).assign(**{RAW: 100.0})
+    table = rows(gain=5.0, noise=0.0)
+    table[RAW] = table[MEAN]
     table.loc[table[CANDIDATE] == "theta", RAW] = 60.0
-    assert not PairedTest().is_surely_better(table, "theta", "median")
-    assert PairedTest().is_surely_better(table.drop(columns=RAW), "theta", "median")
+    assert not PairedTest().is_surely_better(as_forecasts(table), "theta", "median")
+    assert PairedTest().is_surely_better(as_forecasts(table.drop(columns=RAW)), "theta", "median")
 
 
 def preferred(serves: ChosenCandidate | None, model: Model) -> str | None:
@@ -168,7 +172,8 @@ def test_without_a_level_nothing_stays() -> None:
 def test_without_a_value_of_the_metric_there_is_no_champion() -> None:
     competitors = Competitors((SINGLE, MEDIAN), SINGLE, None, preferred="median")
     with pytest.raises(ModelError, match="no candidate can be ranked by wape"):
-        choose_champion(competitors, {"theta": {"wape": None}, "median": {"wape": None}}, rows(1, 1), PairedTest())  # type: ignore[arg-type]
+        unscored = {"theta": {"wape": None}, "median": {"wape": None}}
+        choose_champion(competitors, unscored, as_forecasts(rows(1, 1)), PairedTest())  # type: ignore[arg-type]
 
 
 def demand(values: list[float]) -> Panel:
@@ -204,17 +209,17 @@ def by_absolute_error(table: pd.DataFrame) -> float:
 
 def test_near_the_best_is_whose_error_is_at_most_half_again_that_of_the_best() -> None:
     table = window_means(near=(10.0, 10.0), limit=(15.0, 15.0), far=(15.1, 15.1))
-    assert pick_best(table, ["{near", "{limit", "{far"], NEAR_BEST, by_absolute_error) == ["{near", "{limit"]
+    assert pick_best(table, table, ["{near", "{limit", "{far"], NEAR_BEST, by_absolute_error) == ["{near", "{limit"]
 
 
 def test_members_near_the_best_are_chosen_by_the_windows_before() -> None:
     """In the first window all of them count; what is far off in the second alone is still a member there."""
     entrant = Entrant("median", "ensemble", (NAIVE, THETA, THETA), NEAR_BEST, combine="median")
     table = window_means(good=(1.0, 1.0), fair=(1.0, 90.0), far=(9.0, 1.0))
-    made = entrant_rows(entrant, table, ["{good", "{fair", "{far"], by_absolute_error)
+    made = entrant_means(entrant, table, table, ["{good", "{fair", "{far"], by_absolute_error)
     assert list(made[MEAN]) == [101.0, 101.0, 145.5, 145.5]
 
 
 def test_a_perfect_candidate_leaves_the_others_out() -> None:
     table = window_means(perfect=(0.0, 0.0), good=(0.1, 0.1))
-    assert pick_best(table, ["{perfect", "{good"], NEAR_BEST, by_absolute_error) == ["{perfect"]
+    assert pick_best(table, table, ["{perfect", "{good"], NEAR_BEST, by_absolute_error) == ["{perfect"]

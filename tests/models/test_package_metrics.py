@@ -38,6 +38,7 @@ from mlspec.spec.stored import read_stored_spec
 from mlspec.state.observed import SourceFacts
 from mlspec.state.step import StepName
 from tests.examples import edit, project, sales, spec_json, spec_text
+from tests.forecast.entrants import as_forecasts
 from tests.models.installed import install_package, write_dist_info
 
 SPEC = "specs/demand.yaml"
@@ -367,15 +368,15 @@ def test_candidates_are_compared_by_the_metric_and_not_by_absolute_errors(costs:
     # Three too many cost 3, two too few cost 6: the larger error is the cheaper one.
     table = pd.concat([rows(13.0, "generous", days=6), rows(8.0, "tight", days=6)], ignore_index=True)
     table["scale"] = 1.0
-    assert PairedTest("stock_cost").is_surely_better(table, "generous", "tight")
-    assert not PairedTest("stock_cost").is_surely_better(table, "tight", "generous")
-    assert PairedTest("wape").is_surely_better(table, "tight", "generous")
+    assert PairedTest("stock_cost").is_surely_better(as_forecasts(table), "generous", "tight")
+    assert not PairedTest("stock_cost").is_surely_better(as_forecasts(table), "tight", "generous")
+    assert PairedTest("wape").is_surely_better(as_forecasts(table), "tight", "generous")
 
 
 def test_one_window_proves_nothing(costs: Path) -> None:
     table = pd.concat([rows(13.0, "generous", days=1), rows(8.0, "tight", days=1)], ignore_index=True)
-    assert not PairedTest("stock_cost").is_surely_better(table, "generous", "tight")
-    assert PairedTest("stock_cost", level=None).is_surely_better(table, "generous", "tight")
+    assert not PairedTest("stock_cost").is_surely_better(as_forecasts(table), "generous", "tight")
+    assert PairedTest("stock_cost", level=None).is_surely_better(as_forecasts(table), "generous", "tight")
 
 
 def test_the_example_imports_no_numeric_library_before_its_formula_runs(costs: Path) -> None:
