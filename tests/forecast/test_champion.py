@@ -171,8 +171,8 @@ def test_without_a_level_nothing_stays() -> None:
 
 def test_without_a_value_of_the_metric_there_is_no_champion() -> None:
     competitors = Competitors((SINGLE, MEDIAN), SINGLE, None, preferred="median")
+    unscored = {"theta": {"wape": None}, "median": {"wape": None}}
     with pytest.raises(ModelError, match="no candidate can be ranked by wape"):
-        unscored = {"theta": {"wape": None}, "median": {"wape": None}}
         choose_champion(competitors, unscored, as_forecasts(rows(1, 1)), PairedTest())  # type: ignore[arg-type]
 
 
