@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlspec import __version__
@@ -24,6 +23,7 @@ from mlspec.spec.stored import read_stored_spec
 from mlspec.state.resource import digest
 from mlspec.state.step import KEEPING_STEPS, ResultStore, StepName, StepRequest
 from mlspec.targets.base import ContainerRuntime
+from mlspec.temporary_folder import temporary_folder
 
 
 def run_in_container(
@@ -37,7 +37,7 @@ def run_in_container(
     containers = opened_target.containers
     if containers is None:
         raise UsageError(f"target '{target}' is not on Google Cloud", hint="name one that is with --target")
-    with TemporaryDirectory(prefix="mlspec-") as folder:
+    with temporary_folder() as folder:
         folders = {part: _make_folder(folder, part) for part in ("spec", "in", "sources", "out")}
         value = _load_resolved(containers.download_input(spec, folders["spec"]), spec)
         with (
@@ -87,7 +87,7 @@ def _load_resolved(file: Path, address: str) -> Forecast:
     raise SpecError(f"'{address}' is not a resolved spec", hint=hint)
 
 
-def _make_folder(folder: str, part: str) -> Path:
-    path = Path(folder, part)
+def _make_folder(folder: Path, part: str) -> Path:
+    path = folder / part
     path.mkdir(parents=True, exist_ok=True)
     return path

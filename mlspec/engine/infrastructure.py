@@ -6,8 +6,8 @@ Exactly the plan is applied: terraform keeps it in the folder, and refuses it if
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from mlspec.errors import Exit, MlspecError
 from mlspec.plan.gcp import terraform_plan, terraform_state
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
+from mlspec.temporary_folder import temporary_folder
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +59,13 @@ class Infrastructure:
 
     def __init__(self, files: Mapping[str, str], terraform: TerraformRunner, tell: Callable[[str], None]) -> None:
         self._files, self._terraform, self._tell = files, terraform, tell
-        self._folder = tempfile.TemporaryDirectory(prefix="mlspec-plan-")
+        self._opened = ExitStack()
         self._begun = False  # whether an apply was started
 
     def __enter__(self) -> Infrastructure:
+        self._folder = self._opened.enter_context(temporary_folder())
         for path, text in self._files.items():
-            file = Path(self._folder.name, path)
+            file = self._folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text.encode())
         return self
@@ -71,7 +73,7 @@ class Infrastructure:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._folder.cleanup()
+        self._opened.close()
 
     def plan_changes(self, names: Sequence[str]) -> tuple[Change, ...]:
         """Return terraform's changes for each name, in order. Raises TargetError if terraform cannot plan."""
@@ -145,7 +147,7 @@ class Infrastructure:
             self._terraform.destroy(self._folder_of(name), state.protected, state.job_image)
 
     def _folder_of(self, name: str) -> Path:
-        return Path(self._folder.name, "terraform", name)
+        return self._folder / "terraform" / name
 
 
 def infrastructure_exit_code(results: Sequence[InfrastructureResult]) -> Exit:

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 from mlspec.engine.context import Engine
 from mlspec.engine.lineage import reported_run
@@ -32,6 +31,7 @@ from mlspec.state.step import (
     StepResult,
     has_needed_facts,
 )
+from mlspec.temporary_folder import temporary_folder
 
 # The kinds of resource whose keys a step reads. The keys of the gate are left out: it judges figures and changes none.
 _READS: dict[StepName, tuple[Kind, ...]] = {
@@ -60,7 +60,7 @@ def run_step(
         engine.tell(desired_forecast.name, step, 1, 1, "taken from the store")
         return filed
     with ExitStack() as stack:
-        out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlspec-")))
+        out = stack.enter_context(temporary_folder())
         written = stack.enter_context(reported_run(engine, desired_forecast, step, key, inputs))
         if engine.run_remote_step:
             engine.tell(desired_forecast.name, step, 0, 0, "runs where its data is")
@@ -106,10 +106,10 @@ def _run_locally(
     inputs: Mapping[str, FileRef],
 ) -> StepResult:
     """Fetch everything that a step reads, and run it in this process. `bare` is its request without them."""
-    with tempfile.TemporaryDirectory(prefix="mlspec-") as source_folder:
+    with temporary_folder() as source_folder:
         spec, root = desired_forecast.spec, engine.root
         if bare.step in _READS_SOURCES:
-            spec, root = engine.target.fetch_source(spec, root, Path(source_folder))
+            spec, root = engine.target.fetch_source(spec, root, source_folder)
         files = {role: engine.target.fetch_file(desired_forecast.name, ref) for role, ref in inputs.items()}
         request = replace(bare, spec=resolved_json(spec), root=root, inputs=files)
         return _call_step(engine, desired_forecast.name, request)

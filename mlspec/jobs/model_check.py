@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -28,6 +27,7 @@ from mlspec.spec.candidates import Custom, SeasonalNaive
 from mlspec.spec.forecast import Backtest, Forecast
 from mlspec.spec.metrics import MAIN
 from mlspec.state.step import StepRequest
+from mlspec.temporary_folder import temporary_folder
 
 MOST_SERIES = 10
 _Result = TypeVar("_Result")
@@ -49,8 +49,8 @@ def try_model(
     `resolved` is the spec as JSON. Its code is below `code_root`, its data below `root`.
     """
     code = find_model_code(code_root, candidate.class_)
-    with TemporaryDirectory(prefix="mlspec-") as folder, single_threaded():
-        panel = _few_series(_checked_panel(spec, resolved, root, Path(folder), now))
+    with temporary_folder() as folder, single_threaded():
+        panel = _few_series(_checked_panel(spec, resolved, root, folder, now))
         located = locate(candidate, code, spec.model.quantiles, spec.dataset.series)
         trial = _Trial(located, panel, spec.model.seed)
         trial.run()

@@ -16,7 +16,6 @@ import re
 import resource
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from mlspec.memory import free_memory
 from mlspec.models import ModelContext
 from mlspec.models.code import ModelCode
 from mlspec.models.fork_client import LostServer, ServerStart, run_call
+from mlspec.temporary_folder import temporary_folder
 
 logger = logging.getLogger(__name__)
 MOST_STATE, MOST_STATE_FILES = 2**30, 10_000  # bytes and files that `save` may write
@@ -69,16 +69,16 @@ class ModelCall:
 
 def fit_and_save(call: ModelCall) -> dict[str, bytes]:
     """Return the files that the fitted model saved, by path, sorted. Raises BrokenModel."""
-    with tempfile.TemporaryDirectory(prefix="mlspec-model-") as name:
-        folder = Path(name).resolve()
+    with temporary_folder() as made:
+        folder = made.resolve()
         _run(call, folder)
         return _read_state(call, folder / "state")
 
 
 def load_and_predict(call: ModelCall) -> bytes:
     """Return the forecast of the saved model, as an Arrow stream. Raises BrokenModel."""
-    with tempfile.TemporaryDirectory(prefix="mlspec-model-") as name:
-        folder = Path(name).resolve()
+    with temporary_folder() as made:
+        folder = made.resolve()
         _run(call, folder)
         return (folder / "forecast.arrow").read_bytes()
 

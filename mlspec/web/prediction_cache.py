@@ -7,10 +7,8 @@ without a restart. A forecast's entry is replaced as a whole, so a request never
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 from mlspec.errors import LostProcess, MlspecError, StateError, StateUnreachable
@@ -23,6 +21,7 @@ from mlspec.state.record import FileRef, Release, Version
 from mlspec.state.resource import Json
 from mlspec.state.step import StepRequest, panel_parts
 from mlspec.targets.base import ServedRecord
+from mlspec.temporary_folder import temporary_folder
 
 logger = logging.getLogger(__name__)
 Predict = Callable[[StepRequest], Predictions]
@@ -213,8 +212,8 @@ class PredictionCache:
 
     def _run_prediction(self, release: Release, files: Mapping[str, FileRef]) -> Predictions:
         inputs = {role: self._target.fetch_file(release.forecast, ref) for role, ref in files.items()}
-        with tempfile.TemporaryDirectory(prefix="mlspec-") as folder:
-            request = StepRequest("forecast", release.spec, Path(folder), Path(folder), inputs)
+        with temporary_folder() as folder:
+            request = StepRequest("forecast", release.spec, folder, folder, inputs)
             try:
                 return self._predict(request)
             except LostProcess as error:  # once more at once: until then the release before goes on answering

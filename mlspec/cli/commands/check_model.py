@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -21,6 +20,7 @@ from mlspec.spec import LoadedSpecs, ResolvedSpec
 from mlspec.spec.candidates import Custom
 from mlspec.spec.digest import resolved_json
 from mlspec.spec.metrics import MAIN
+from mlspec.temporary_folder import temporary_folder
 
 
 @click.command(short_help="Try a model of your own on the project's data, in seconds.")
@@ -75,8 +75,8 @@ def _try_on_target(loaded: LoadedSpecs, spec: ResolvedSpec, model: str, target: 
     candidate = _find_custom(spec, model) or _as_candidate(model)
     root = find_root()
     opened = open_target(loaded.project, root, target)
-    with TemporaryDirectory(prefix="mlspec-") as folder:
-        local_spec, base = opened.fetch_source(spec.forecast, root, Path(folder))
+    with temporary_folder() as folder:
+        local_spec, base = opened.fetch_source(spec.forecast, root, folder)
         return try_model(local_spec, resolved_json(local_spec), candidate, root, base, utc_now().isoformat())
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import click
 
@@ -21,6 +19,7 @@ from mlspec.engine.rehearsal import BAD_FACTOR, FAULTS, Fault, Rehearsal, Rehear
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit
 from mlspec.plan.select import known_name
+from mlspec.temporary_folder import temporary_folder
 
 
 @click.command(short_help="Simulate a fault on a copy: alert, rollback, recovery.")
@@ -39,8 +38,8 @@ def command(name: str, fault: Fault, output: str) -> int:
     spec = specs[known_name(name, tuple(specs))]
     from mlspec.jobs.rehearsal_project import ScaledForecastSteps, build_replayed_project
 
-    with tempfile.TemporaryDirectory(prefix="mlspec-rehearsal-") as folder:
-        project_folder = Path(folder) / "project"
+    with temporary_folder() as folder:
+        project_folder = folder / "project"
         base = open_engine(open_target(None, project_folder, "local"), project_folder, ignore_progress)
         scaled_steps = ScaledForecastSteps(base.steps, BAD_FACTOR)
         rehearsal = Rehearsal(

@@ -20,6 +20,10 @@ MUTATIONS = (
              "return not isinstance(error, _PERMANENT)", "return True",
              "tests/cli/test_step_on_target.py::test_what_may_pass_exits_75_and_what_no_retry_mends_exits_1"),
     # --- input that nobody trusts ---
+    Mutation("a temporary folder that a process uses stays", "temporary_folder.py",
+             "    except OSError:\n        return False\n    finally:\n",
+             "    except OSError:\n        return True\n    finally:\n",
+             "tests/test_temporary_folder.py::test_one_that_is_in_use_stays"),
     Mutation("a link below the project is refused before a write", "plain_files.py",
              "    if link is not None:\n        raise StateError(", "    if False:\n        raise StateError(",
              "tests/cli/test_links.py::test_a_link_in_place_of_anything_that_a_command_writes_changes_nothing_elsewhere "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlspec.errors import DataError, MlspecError, TargetError
@@ -19,6 +18,7 @@ from mlspec.state.record import ForecastRun
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.forecast_table import write_actual_table, write_long_table
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
+from mlspec.temporary_folder import temporary_folder
 
 _READS_ROWS = "bigquery.tables.getData"  # the permission that an account lacks for a table that it may not read
 _LONG = 1800.0  # seconds that a query may take
@@ -71,8 +71,8 @@ class Warehouse:
         (https://cloud.google.com/bigquery/docs/managing-partitioned-table-data#write-to-partition).
         """
         names = derived_names(forecast)
-        with TemporaryDirectory(prefix="mlspec-") as folder:
-            rows = Path(folder, "rows.parquet")
+        with temporary_folder() as folder:
+            rows = folder / "rows.parquet"
             cutoff = write_long_table(source, rows, spec, run.files["forecast"].sha256[:16])
             table = f"{names['BigQuery dataset']}.{names['BigQuery table']}${cutoff:%Y%m%d}"
             self._load_partition(rows, f"{self._clients.project}.{table}", FORECAST_TABLE)
@@ -80,8 +80,8 @@ class Warehouse:
     def publish_actuals(self, forecast: str, year: str, source: Path) -> None:
         """Write a year's actual values into their table, whose partition of that year holds these alone then."""
         names = derived_names(forecast)
-        with TemporaryDirectory(prefix="mlspec-") as folder:
-            rows = Path(folder, "rows.parquet")
+        with temporary_folder() as folder:
+            rows = folder / "rows.parquet"
             write_actual_table(source, rows)
             table = f"{names['BigQuery dataset']}.{names['BigQuery table of actuals']}${year}"
             self._load_partition(rows, f"{self._clients.project}.{table}", ACTUAL_TABLE)

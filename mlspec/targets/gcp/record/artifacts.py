@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from mlspec.errors import StateError
 from mlspec.state.record import FileRef
 from mlspec.targets.gcp.record import durable
 from mlspec.targets.gcp.record.bucket import Bucket, WriteConflict
 from mlspec.targets.local.artifacts import FolderFiles, read_blocks, sha256_of
+from mlspec.temporary_folder import temporary_folder
 
 
 class BucketFiles:
@@ -108,8 +108,8 @@ class BucketFiles:
     def _fetch_copy(self, ref: FileRef) -> str | None:
         from google.api_core.exceptions import NotFound
 
-        with TemporaryDirectory(prefix="mlspec-") as folder:
-            downloaded = Path(folder, "file")
+        with temporary_folder() as folder:
+            downloaded = folder / "file"
             try:
                 self._bucket.download_file(self._object_name(ref), downloaded)
             except NotFound:
