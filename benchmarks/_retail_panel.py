@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,11 @@ def _sales(generator: np.random.Generator, items: range, dates: pd.DatetimeIndex
     })  # fmt: skip
 
 
-def spec(library: str = "lightgbm") -> dict[str, Any]:
-    """Return the spec of the sales: the baseline and boosted trees, over three windows, and stock levels."""
+TREES = {"kind": "gradient-boosting", "library": "lightgbm", "iterations": ITERATIONS}
+
+
+def spec(candidate: Mapping[str, Any] = TREES, windows: int = WINDOWS) -> dict[str, Any]:
+    """Return the spec of the sales: the baseline and a candidate, over some windows, and stock levels."""
     return {
         "apiVersion": "mlspec/v1", "kind": "Forecast", "metadata": {"name": "sales"},
         "dataset": {
@@ -53,9 +57,9 @@ def spec(library: str = "lightgbm") -> dict[str, Any]:
             "horizon": HORIZON, "quantiles": [0.1, 0.5, 0.9],
             "candidates": [
                 {"kind": "seasonal-naive"},
-                {"kind": "gradient-boosting", "library": library, "iterations": ITERATIONS},
+                candidate,
             ],
-            "backtest": {"windows": WINDOWS, "step": HORIZON},
+            "backtest": {"windows": windows, "step": HORIZON},
         },
         "inventory": {"service_level": 0.95, "lead_time": 7},
     }  # fmt: skip

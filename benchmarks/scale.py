@@ -1,11 +1,14 @@
 """How long each step takes and how much memory, beside a bare script of mlforecast and LightGBM, and how both grow with the series.
 
-Run: python benchmarks/scale.py [SERIES...] [--days DAYS]; 30490 is as many as the M5 competition has. Each step of mlspec, the bare
-script (`_bare_script.py`: the same lags, trees, windows and threads) and pandas' reading of the same file are processes of their
-own. The ratio of time is of whole processes, with their start: at one thread of the seconds of processors, which other work on the
-machine changes little, at several of the clock's. Memory is the peak with all children. The WAPE of both stands beside, as they do
-the same work. Prints a table for each number of threads, and how much time and memory grow. Exits 1 beyond a bar at the largest
-number of series.
+Run: python benchmarks/scale.py [SERIES...] [--days DAYS] [--theta]; 30490 is as many as the M5 competition has. Each step of mlspec,
+the bare script (`_bare_script.py`: the same lags, trees, windows and threads) and pandas' reading of the same file are processes of
+their own. The ratio of time is of whole processes, with their start: at one thread of the seconds of processors, which other work
+on the machine changes little, at several of the clock's. Memory is the peak with all children. The WAPE of both stands beside, as
+they do the same work. Prints a table for each number of threads, and how much time and memory grow. Exits 1 beyond a bar at the
+largest number of series.
+
+With --theta the candidate is theta, over one window, for many short series: 304900 --days 112 is ten times as many as M5 has.
+There is no bare script then, and all processors are used.
 """
 
 from __future__ import annotations
@@ -15,11 +18,12 @@ import itertools
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from _processes import Measured, measure
-from _retail_panel import SOURCE, spec, write_panel
+from _retail_panel import SOURCE, TREES, WINDOWS, spec, write_panel
 
 from mlspec.memory import step_memory
 from mlspec.processors import VARIABLE, usable_processors
@@ -30,9 +34,14 @@ MOST_TIME, MOST_MEMORY, MOST_READING = 1.10, 1.25, 4.0
 BENCHMARKS = Path(__file__).parent
 READING = "import sys, pandas; pandas.read_csv(sys.argv[1], parse_dates=['date'])"
 STEPS = ("check", "backtest", "train", "forecast", "inventory")
+# By kind: the candidate beside the baseline, and the windows of its backtest.
+MODELS: Mapping[str, tuple[dict[str, Any], int]] = {
+    "gradient-boosting": (TREES, WINDOWS),
+    "theta": ({"kind": "theta"}, 1),
+}
 
 
-def run_step(folder: Path, step: str) -> None:
+def run_step(folder: Path, step: str, kind: str) -> None:
     """Run one step as the local target does, with the files that the steps before it left in the folder."""
     from mlspec import jobs
     from mlspec.spec.digest import resolved_json
@@ -40,24 +49,22 @@ def run_step(folder: Path, step: str) -> None:
     from mlspec.state.step import StepRequest
 
     record = folder / "steps.json"
-    files, facts = json.loads(record.read_text()) if record.exists() else ({}, {})
+    files = json.loads(record.read_text()) if record.exists() else {}
     options: dict[str, Any] = {"now": "2025-11-01T06:00:00Z"}
     if step == "train":
-        options["candidate"] = facts["gradient-boosting"]
+        options["candidate"] = MODELS[kind][0]
     if step == "forecast":
         options["version"] = "v1"
     out = folder / step
     out.mkdir()
     inputs = {role: Path(file) for role, file in files.items()}
-    request = StepRequest(step, resolved_json(Forecast.model_validate(spec())), folder, out, inputs, options)  # type: ignore[arg-type]
+    resolved = resolved_json(Forecast.model_validate(spec(*MODELS[kind])))
+    request = StepRequest(step, resolved, folder, out, inputs, options)  # type: ignore[arg-type]
     result = jobs.run(request, lambda *_: None)
     files |= {role: str(file) for role, file in result.outputs.items()}
     if step == "backtest":
-        wapes = {row["name"]: row["metrics"]["wape"] for row in result.facts["candidates"]}
-        chosen = next(each for each in spec()["model"]["candidates"] if each["kind"] == "gradient-boosting")
-        facts = {"gradient-boosting": chosen, "wapes": wapes}
-        print(json.dumps(wapes))
-    record.write_text(json.dumps([files, facts]))
+        print(json.dumps({row["name"]: row["metrics"]["wape"] for row in result.facts["candidates"]}))
+    record.write_text(json.dumps(files))
 
 
 def read_settings(folder: Path) -> str:
@@ -74,7 +81,7 @@ def read_settings(folder: Path) -> str:
     return json.dumps({"lags": model.lags, "windows": windows, "differenced": model.differenced})
 
 
-def measure_size(series: int, days: int, threads: int) -> dict[str, Measured]:
+def measure_size(series: int, days: int, threads: int, kind: str) -> dict[str, Measured]:
     """Return what each process took for so many series."""
     with tempfile.TemporaryDirectory(prefix="mlspec-bench-") as name:
         folder = Path(name)
@@ -83,7 +90,9 @@ def measure_size(series: int, days: int, threads: int) -> dict[str, Measured]:
         print(f"{series:,} series of {days:,} days, {series * days:,} rows, threads: {threads}")
         taken = {"pandas": _measure_row("pandas", ["-c", READING, str(folder / SOURCE)])}
         for step in STEPS:
-            taken[step] = _measure_row(step, [__file__, "--step", step, name], limited)
+            taken[step] = _measure_row(step, [__file__, "--step", step, name, kind], limited)
+        if kind == "theta":
+            return taken
         if series * days * BARE_BYTES > step_memory().size:
             print("  the bare script is left out: it would not fit into this machine's memory")
             return taken
@@ -137,12 +146,16 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("series", nargs="*", type=int, default=SERIES)
     parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument(
+        "--theta", action="store_true", help="theta, over one window, instead of boosted trees over three"
+    )
     given = parser.parse_args()
+    kind = "theta" if given.theta else "gradient-boosting"
     sizes, missed = sorted(given.series), False
-    for threads in sorted({1, usable_processors()}):
+    for threads in sorted({usable_processors()} if given.theta else {1, usable_processors()}):
         taken: dict[int, dict[str, Measured]] = {}
         for series in sizes:
-            taken[series] = measure_size(series, given.days, threads)
+            taken[series] = measure_size(series, given.days, threads, kind)
             misses = judge_size(taken[series], threads)
         missed |= any(misses)
         for few, many in itertools.pairwise(sizes):
@@ -152,7 +165,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--step"]:
-        run_step(Path(sys.argv[3]), sys.argv[2])
+        run_step(Path(sys.argv[3]), sys.argv[2], sys.argv[4])
     elif sys.argv[1:2] == ["--write"]:
         write_panel(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
     else:
