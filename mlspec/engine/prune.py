@@ -16,11 +16,12 @@ from mlspec.engine.context import Engine
 from mlspec.engine.effects import ForecastWork, intact_versions
 from mlspec.engine.outcome import removal_exit_code
 from mlspec.engine.part_way import stops_part_way
+from mlspec.engine.traffic_history import complete_ledger
 from mlspec.errors import Exit, MlspecError, TargetError
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.releases import release_spec
 from mlspec.plan.retention import KindTally, RetentionDecision, RetentionFacts, decide_pruning, trusted_moment
-from mlspec.plan.serving import good_releases, stable_version
+from mlspec.plan.serving import good_releases, served_in_full, stable_version
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.retention import Retention
 from mlspec.state.observed import Observed, Settlement, SourceFacts
@@ -69,6 +70,7 @@ def decide_prune(
     With `most`, no person has looked at what goes: then a clock that is far ahead is not believed.
     """
     contents = engine.target.load_contents(observed.forecast)
+    observed = replace(observed, ledger=complete_ledger(engine.target, observed.forecast, observed.ledger))
     now = engine.clock() if most is None else trusted_moment(contents.runs, engine.clock())
     versions = [row.content for row in contents.versions]
     facts = RetentionFacts(observed, contents, whole=frozenset(version.version for version in versions))
@@ -97,7 +99,8 @@ def _good_releases(
     observed: Observed, contents: RecordContents, versions: Sequence[Version], spec: Forecast
 ) -> tuple[Release, ...]:
     releases = [row.content for row in contents.releases]
-    return good_releases(releases, versions, stable_version(observed), observed.ledger, spec)
+    good = good_releases(releases, versions, stable_version(observed), observed.ledger, spec)
+    return served_in_full(good, observed.ledger)
 
 
 @dataclass(frozen=True)

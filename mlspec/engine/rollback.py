@@ -13,6 +13,7 @@ from mlspec.engine.effects import ForecastWork, intact_versions
 from mlspec.engine.evaluation import evaluate_forecasts, evaluation_key
 from mlspec.engine.pass_plan import resource_mode
 from mlspec.engine.pass_result import PassResult
+from mlspec.engine.traffic_history import complete_ledger
 from mlspec.plan import notices, rollback
 from mlspec.plan.health import BY_ITSELF
 from mlspec.plan.rollout import Abort, Shift, next_rollout_step
@@ -88,7 +89,7 @@ def rollback_decision(work: ForecastWork, observed: Observed) -> rollback.Stay |
     facts = rollback.RollbackFacts(
         spec=work.desired.spec,
         spec_hash=work.desired.spec_hash,
-        ledger=ledger,
+        ledger=complete_ledger(target, work.name, ledger),
         releases=target.load_releases(work.name),
         versions=versions,
         serves=serves,

@@ -11,6 +11,7 @@ from mlspec.engine.effects import ForecastWork, checked_files, known_version, re
 from mlspec.engine.pass_plan import plan_on_checked_data
 from mlspec.engine.rollback_choice import choose_release, find_good_releases
 from mlspec.engine.rows import load_rows, newest_run
+from mlspec.engine.traffic_history import complete_ledger
 from mlspec.errors import MlspecError, StateError
 from mlspec.plan.forecast_changes import ForecastChanges, ForecastValue, compare_forecasts
 from mlspec.plan.rollback_meaning import rollback_sentences
@@ -55,7 +56,10 @@ def preview_rollback(engine: Engine, spec: Spec, release_number: int | None, pre
         forecast=spec.name, serves=serves, serving_release=int(observed.find_fact("deployment", "release")),
         serving=known_version(work, serves), release=release, version=version,
         releases=find_good_releases(work), series=spec.forecast.dataset.series,
-        meaning=rollback_sentences(spec.name, serves, observed.ledger, observed_traffic(observed)),
+        meaning=rollback_sentences(
+            spec.name, serves, version.version, complete_ledger(engine.target, spec.name, observed.ledger),
+            observed_traffic(observed),
+        ),
     )  # fmt: skip
     try:
         return replace(preview, changes=_forecast_changes(work, version, predict))

@@ -18,6 +18,7 @@ from mlspec.engine.effects import (
     restore_version_files,
     serving_condition,
 )
+from mlspec.engine.traffic_history import ledger_after_move
 from mlspec.errors import WorkUnderWay
 from mlspec.plan import desired
 from mlspec.plan.notices import pending_notices, rollback_notice, rollout_notice
@@ -236,6 +237,7 @@ def _record_release(
     next_observed = replace(observed, resources={**observed.resources, "deployment": seen})
     serving = {name: version if name == version.version else known_version(work, name) for name in traffic}
     condition = serving_condition(next_observed, serving, at)
+    ledger = ledger_after_move(work.engine.target, work.name, ledger, traffic)
     work.engine.target.route_traffic(work.name, desired_forecast.spec, traffic, version.version, serving)
     deployed = Event(work.name, at, "Normal", "Deployed", condition.message, version.version)
     work.record_settlement(
@@ -266,6 +268,7 @@ def _record_traffic(
     next_observed = replace(observed, resources={**observed.resources, "deployment": seen})
     serving = {name: known_version(work, name) for name in traffic}
     condition = serving_condition(next_observed, serving, work.engine.clock())
+    ledger = ledger_after_move(work.engine.target, work.name, ledger, traffic)
     work.engine.target.route_traffic(work.name, work.desired.spec, traffic, str(deployment.facts["version"]), serving)
     work.record_settlement(
         Settlement(

@@ -35,7 +35,9 @@ _COUNTED = f"{-(-KEPT_HOURS // 24)} days"
 
 @dataclass(frozen=True, slots=True)
 class RetentionFacts:
-    """The facts of a decision. `good` are the releases that can take over now, newest first (`plan.serving.good_releases`).
+    """The facts of a decision. `good` are the releases that a rollback can go to now, newest first (`plan.serving.served_in_full`).
+
+    The ledger in `observed` says which versions never served everything (`engine.traffic_history`).
 
     `fallbacks` are the versions of the fallback model. `whole` names the versions whose files are intact.
     """
@@ -189,10 +191,11 @@ def _needed_releases(facts: RetentionFacts, most: int) -> frozenset[int]:
 def _up_to_previous(observed: Observed, newest_first: Sequence[Release]) -> int:
     """Return how many of the newest releases reach back to the one before what serves, which `rollback.to: previous` names."""
     serves = stable_version(observed)
+    in_part = observed.ledger.served_in_part or ()
     seen = False
     for count, release in enumerate(newest_first, 1):
         seen = seen or release.version == serves
-        if seen and release.version != serves:
+        if seen and release.version != serves and release.version not in in_part:
             return count
     return len(newest_first) if seen else 0
 
@@ -209,8 +212,11 @@ def _named_releases(observed: Observed) -> set[int]:
 
 
 def _good_of_any_shape(facts: RetentionFacts, newest_first: Sequence[Release]) -> tuple[Release, ...]:
-    """Return the newest release of each version that passed and is not in quarantine: the shape of the spec may be set back."""
-    bad = facts.observed.ledger.quarantined_versions
+    """Return the newest release of each version that a rollback could go to under another shape of the spec, which may be set back.
+
+    Each passed, is not in quarantine, and once served everything.
+    """
+    bad = facts.observed.ledger.quarantined_versions | {*(facts.observed.ledger.served_in_part or ())}
     passed = {row.content.version for row in facts.contents.versions if row.content.state == "passed"}
     newest: dict[str, Release] = {}
     for release in newest_first:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mlspec.plan.comparison import comparison_note
 from mlspec.plan.moments import moment_after
-from mlspec.plan.serving import active_hold, good_releases
+from mlspec.plan.serving import active_hold, good_releases, served_in_full
 from mlspec.spec.forecast import Forecast, Rollback
 from mlspec.spec.metrics import Metric, recorded_metric
 from mlspec.state.ledger import AlertRecord, Ledger
@@ -25,6 +25,7 @@ NO_BETTER_VERSION = "no other version would have done better on the same periods
 class RollbackFacts:
     """The facts of a decision. `releases` are newest first; `serves` is the version that serves; `promoted` is when it took over.
 
+    `ledger` says which versions never served everything (`engine.traffic_history`): a rollback goes to none of these.
     `whole` names the versions whose files are intact; `fallbacks` are the versions of the fallback model.
     """
 
@@ -121,7 +122,11 @@ def _rollback_targets(facts: RollbackFacts) -> tuple[Release | None, ...]:
     if facts.spec.rollback.to == "fallback":
         return last
     good = good_releases(facts.releases, facts.versions, facts.serves, facts.ledger, facts.spec)
-    good = tuple(release for release in good if release.version in facts.whole - facts.fallbacks)
+    good = tuple(
+        release
+        for release in served_in_full(good, facts.ledger)
+        if release.version in facts.whole - facts.fallbacks
+    )
     if facts.spec.rollback.to == "last-good":
         return (*good, *last)
     before = _previous_release(facts)
@@ -129,8 +134,9 @@ def _rollback_targets(facts: RollbackFacts) -> tuple[Release | None, ...]:
 
 
 def _previous_release(facts: RollbackFacts) -> Release | None:
-    """Return the newest release of another version before the one that serves."""
-    ordered = sorted(facts.releases, key=lambda release: release.release, reverse=True)
+    """Return the newest release of another version before the one that serves. A release that never served everything is passed over."""
+    full = served_in_full(facts.releases, facts.ledger)
+    ordered = sorted(full, key=lambda release: release.release, reverse=True)
     after = [
         release
         for position, release in enumerate(ordered)

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from mlspec.state.ledger import Ledger
 
 
-def rollback_sentences(name: str, serves: str, ledger: Ledger, traffic: Mapping[str, int]) -> tuple[str, ...]:
-    """Return what follows from a rollback of what serves now, beside the version that would serve."""
+def rollback_sentences(
+    name: str, serves: str, takes_over: str, ledger: Ledger, traffic: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Return what follows from a rollback of what serves now to the version that takes over, by a complete ledger."""
     sentences = [f"{serves} goes into quarantine: it is not promoted again until spec, data or code change"]
+    if takes_over in (ledger.served_in_part or ()):
+        sentences.insert(0, f"{takes_over} never served everything: another version replaced it in its rollout")
     if ledger.rollout:
         shares = ", ".join(f"{version} {share} %" for version, share in traffic.items())
         sentences.append(f"the rollout that is under way ends ({shares})")

@@ -127,7 +127,8 @@ def good_releases(
 ) -> tuple[Release, ...]:
     """Return the releases that can take over from `serves`, newest first, one for each version.
 
-    Each is of another version that passed the gate, is not in quarantine, and has the shape of `spec`.
+    Each is of another version that passed the gate, is not in quarantine, and has the shape of `spec`. Some may never have served
+    everything (`served_in_full`).
     """
     shape = spec_shape(spec)
     passed = {version.version for version in versions if version.state == "passed"}
@@ -144,9 +145,17 @@ def good_releases(
     return tuple(good_by_version.values())
 
 
+def served_in_full(good: Sequence[Release], ledger: Ledger) -> tuple[Release, ...]:
+    """Return the releases of versions that once served everything, by a complete ledger (`engine.traffic_history`).
+
+    The others were replaced in their own rollout. A rollback goes to one of those only if a person names it.
+    """
+    return tuple(release for release in good if release.version not in (ledger.served_in_part or ()))
+
+
 def usual_rollback_release(good: Sequence[Release], stable: str | None) -> Release:
     """Return the release of `good` that a rollback goes to if nobody names one: the newest, or in a rollout the stable version's.
 
-    A release between these two was replaced in its own rollout: it never served everything.
+    A release between these two was replaced in its own rollout.
     """
     return next((release for release in good if release.version == stable), good[0])

@@ -138,7 +138,8 @@ class Ledger:
     the loop acted on. `evaluated` is the digest of the inputs of the last evaluation. Its results are `metrics` (over
     everything that served), `by_horizon` (by the number of periods ahead) and `own` (states by alert and version); `made_with`
     is the code and the libraries that computed them. `spec` is the digest of the spec of the last pass. `under_way` is the long
-    work that runs outside of mlspec.
+    work that runs outside of mlspec. `served_in_part` are the versions that had a rollout and never served everything; None in a
+    ledger of a mlspec that did not record it.
     """
 
     alerts: tuple[AlertRecord, ...] = ()
@@ -159,6 +160,7 @@ class Ledger:
     spec: str = ""
     training: str = ""
     under_way: tuple[StartedWork, ...] = ()
+    served_in_part: tuple[str, ...] | None = None
 
     @property
     def quarantined_versions(self) -> frozenset[str]:
@@ -191,6 +193,8 @@ def ledger_of(value: Mapping[str, Json]) -> Ledger:
         values[name] = record_type(**values[name]) if values.get(name) else None
     for name in _LISTS:
         values[name] = tuple(values.get(name, ()))
+    if values.get("served_in_part") is not None:
+        values["served_in_part"] = tuple(values["served_in_part"])
     for at in _decision_moments(values):
         require_moment(at)
     for step in values["by_horizon"]:

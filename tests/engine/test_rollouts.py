@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlspec.engine import manual_operations
-from mlspec.errors import Refused, StoppedPartWay, UsageError
+from mlspec.engine.rollback_preview import preview_rollback
+from mlspec.errors import Refused, StateError, StoppedPartWay, UsageError
+from mlspec.state.ledger import Quarantine
+from mlspec.state.observed import Settlement
+from mlspec.state.predicted import Predictions
 from tests.engine.world import CANARY, World, on_its_way, with_two_versions
 
 
@@ -158,14 +163,100 @@ def test_a_person_s_rollback_out_of_a_rollout_goes_to_what_served_before_and_not
     world: World,
 ) -> None:
     first, second = on_its_way(world)
+    roll_out(world, second)
     world.write(deployment=CANARY, model={"seed": 2})
     world.look()
-    (third,) = set(world.traffic) - {first}
-    assert third != second  # it took the place of the second, which never served everything
+    (third,) = set(world.traffic) - {second}
+    roll_out(world, third)
+    world.write(deployment=CANARY, model={"seed": 1})
+    world.look()
+    assert world.traffic == {third: 90, second: 10}  # the second served everything before, and begins once more
+    world.write(deployment=CANARY, model={"seed": 3})
+    world.look()
+    (fourth,) = set(world.traffic) - {third}
     said = manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
-    assert world.traffic == {first: 100}
-    assert f"{third} was replaced by {first}" in said
+    assert world.traffic == {third: 100}
+    assert f"{fourth} was replaced by {third}" in said
     assert world.ledger.rollout is None
+
+
+def test_a_rollback_goes_to_what_once_served_everything_and_not_to_a_canary_that_was_replaced(world: World) -> None:
+    first, second, third = replaced_on_its_way(world)
+    world.bad(third)
+    world.look()
+    assert world.traffic == {first: 100}
+    assert second not in world.ledger.quarantined_versions
+
+
+def test_a_rollback_to_the_release_before_passes_over_a_canary_that_was_replaced(world: World) -> None:
+    first, _second, third = replaced_on_its_way(world, rollback={"on": ["accuracy"], "to": "previous"})
+    world.bad(third)
+    world.look()
+    assert world.traffic == {first: 100}
+
+
+def test_a_person_may_name_a_canary_that_was_replaced_and_no_rollback_goes_there_by_itself(world: World) -> None:
+    first, second, third = replaced_on_its_way(world)
+    preview = preview_rollback(world.engine(), world.spec, 2, no_prediction)
+    assert preview.meaning[0] == f"{second} never served everything: another version replaced it in its rollout"
+    manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    assert world.traffic == {first: 100}
+    manual_operations.resume_forecast(world.engine(), "demand", "ann", forgive=third)
+    world.look()
+    roll_out(world, third)
+    manual_operations.roll_back(world.engine(), world.spec, 2, "ann", "it knows the promotion")
+    assert world.traffic == {second: 100}
+    assert world.ledger.served_in_part == ()  # now it has served everything
+
+
+def test_where_only_a_canary_that_was_replaced_is_left_a_person_is_told_how_to_take_it(world: World) -> None:
+    first, second, third = replaced_on_its_way(world)
+    manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    manual_operations.resume_forecast(world.engine(), "demand", "ann", forgive=third)
+    world.look()
+    roll_out(world, third)
+    with world.target.lock_forecast("demand", "test", "2024-04-01T00:00:00Z", 0.0):
+        quarantined = (Quarantine(first, "bad", "2024-04-01T00:00:00Z"),)
+        settlement = Settlement("demand", ledger=replace(world.ledger, quarantined=quarantined))
+        world.target.record_settlement(settlement, "2024-04-01T00:00:00Z")
+    with pytest.raises(Refused, match=f"release 2: {second} never served everything; `--to 2` takes it nevertheless"):
+        manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    assert world.traffic == {third: 100}
+
+
+def test_a_ledger_of_an_older_mlspec_is_completed_from_the_events(world: World) -> None:
+    first, _second, third = replaced_on_its_way(world)
+    with world.target.lock_forecast("demand", "test", "2024-04-01T00:00:00Z", 0.0):
+        settlement = Settlement("demand", ledger=replace(world.ledger, served_in_part=None))
+        world.target.record_settlement(settlement, "2024-04-01T00:00:00Z")
+    world.bad(third)
+    world.look()
+    assert world.traffic == {first: 100}
+
+
+def roll_out(world: World, version: str) -> None:
+    """Let a version that is in rollout get all traffic."""
+    world.well(version)
+    for _ in range(2):
+        world.look()
+        world.pass_time(hours=2)
+    assert world.traffic == {version: 100}
+
+
+def replaced_on_its_way(world: World, **parts: Any) -> tuple[str, str, str]:
+    """A world where a first version served everything, a second one was replaced in its rollout, and a third one serves now."""
+    first, second = on_its_way(world)
+    world.write(deployment=CANARY, model={"seed": 2}, **parts)
+    world.look()
+    (third,) = set(world.traffic) - {first}
+    assert world.ledger.served_in_part == tuple(sorted((second, third)))
+    roll_out(world, third)
+    assert world.ledger.served_in_part == (second,)
+    return first, second, third
+
+
+def no_prediction(_request: object) -> Predictions:
+    raise StateError("no forecast is compared here")
 
 
 def test_a_person_s_rollback_that_is_stopped_once_traffic_has_moved_says_so(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mlspec.plan.moments import moment_after
 from mlspec.plan.retention import EVALUATED_RUNS, RetentionDecision, RetentionFacts, decide_pruning
 from mlspec.plan.rollback import RollBack, RollbackFacts, decide_rollback
-from mlspec.plan.serving import good_releases, spec_shape, stable_version
+from mlspec.plan.serving import good_releases, served_in_full, spec_shape, stable_version
 from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.retention import Retention
@@ -95,6 +95,7 @@ def histories(draw: st.DrawFn) -> tuple[RetentionFacts, Retention, str]:
         quarantined=tuple(Quarantine(name, "bad", day(1)) for name in sorted(bad)),
         rollout=rollout,
         hold=Hold(1, releases[0].version, "ana", "r", day(1), "another") if draw(st.booleans()) else None,
+        served_in_part=tuple(sorted(draw(st.sets(st.sampled_from(passed))) - {stable})),
     )
     traffic = {serves: 100} if rollout is None else {serves: 10, stable: 90}
     deployment = {
@@ -126,6 +127,7 @@ def histories(draw: st.DrawFn) -> tuple[RetentionFacts, Retention, str]:
     fallbacks = frozenset(draw(st.sets(st.sampled_from(passed), max_size=2)))
     whole = frozenset(passed) - draw(st.sets(st.sampled_from(passed), max_size=2))
     good = good_releases([row.content for row in contents.releases], versions, stable, ledger, SPEC)
+    good = served_in_full(good, ledger)
     retention = Retention(releases=draw(st.integers(1, 6)), runs=timedelta(days=draw(st.integers(7, 60))))
     return RetentionFacts(observed, contents, good, fallbacks, whole), retention, day(draw(st.integers(70, 200)))
 
@@ -150,6 +152,7 @@ def pruned(facts: RetentionFacts, decision: RetentionDecision) -> RetentionFacts
         facts.observed.ledger,
         SPEC,
     )
+    good = served_in_full(good, facts.observed.ledger)
     return replace(facts, contents=after, good=good, whole=facts.whole - lost)
 
 

@@ -13,6 +13,7 @@ import pytest
 from mlspec import clock, jobs
 from mlspec.cli import target
 from mlspec.engine import assembly
+from mlspec.engine.traffic_history import complete_ledger
 from mlspec.state.ledger import Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.step import Progress, StepRequest
@@ -136,6 +137,17 @@ def test_a_spec_that_is_changed_after_an_upgrade_differs_by_what_was_changed(lef
     assert changed["resource"] == "deployment.demand-01"
     differing = [key for key, value in changed["after"].items() if changed["before"][key] != value]
     assert differing == ["metadata.owner", "spec_hash"]
+
+
+def test_which_versions_never_served_everything_is_known_of_a_record_that_did_not_say_it(left: Path) -> None:
+    target = target_at(left)
+    in_part = {
+        name: complete_ledger(target, name, ledger(left, name)).served_in_part for name in target.forecast_names()
+    }
+    rollouts = [ledger(left, name).rollout for name in ("canary", "demand-12")]
+    assert {name: versions for name, versions in in_part.items() if versions} == {
+        name: (rollout.version,) for name, rollout in zip(("canary", "demand-12"), rollouts, strict=True) if rollout
+    }
 
 
 def test_every_name_that_the_stored_project_was_made_with_is_in_it(left: Path) -> None:

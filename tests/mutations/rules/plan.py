@@ -138,6 +138,13 @@ MUTATIONS = (
              "return next((release for release in good if release.version == stable), good[0])", "return good[0]",
              "tests/engine/test_rollouts.py::test_a_person_s_rollback_out_of_a_rollout_goes_to_what_served_before_and_not_to_a_canary"
              "_that_was_replaced"),
+    Mutation("no rollback goes by itself to a version that never served everything", "plan/serving.py",
+             "if release.version not in (ledger.served_in_part or ()))", "if True)",
+             "tests/engine/test_rollouts.py::test_a_rollback_goes_to_what_once_served_everything_and_not_to_a_canary"
+             "_that_was_replaced"),
+    Mutation("a version that served everything once is none that served in part", "plan/served_in_part.py",
+             " - {version for version, share in traffic.items() if share == ALL}", "",
+             "tests/plan/test_served_in_part.py"),
     Mutation("a notice of an earlier incident is none of this one", "plan/alert_delivery.py", " and pending.notice.at >= began", "",
              "tests/plan/test_alert_delivery.py"),
     Mutation("an incident starts the loop once", "plan/alert_starts.py", "    if mark.started:\n", "    if False:\n",
