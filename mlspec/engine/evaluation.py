@@ -12,7 +12,7 @@ from mlspec.engine.effects import ForecastWork, known_version, panel_files
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError, TargetError
 from mlspec.plan import notices, serving_metrics
-from mlspec.plan.alert_history import STATE_BEGUN
+from mlspec.plan.alert_history import DATA_BACK_REASON, STATE_BEGUN
 from mlspec.plan.alerting import AlertTransition, active_silences, advance_alerts, settle_alerts, unchanged_verdict
 from mlspec.plan.health import healthy_condition
 from mlspec.plan.moments import day_or_hour
@@ -61,7 +61,7 @@ def _evaluation_digest(work: ForecastWork, observed: Observed, served: Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The verdict of each alert, and a sentence for each alert that newly fires, is resolved, or has lost its data."""
+    """The verdict of each alert, and a sentence for each that newly fires, is resolved, has lost its data or has data again."""
 
     judged: tuple[AlertVerdict, ...]
     alert_changes: tuple[str, ...]
@@ -144,10 +144,14 @@ def _record_alerts(
     moved = advance_alerts(work.name, spec.alerts, judged, ledger, at)
     ledger = replace(settle_alerts(moved, ledger, at), own=own, spec=work.desired.spec_hash)
     news = _changed_alerts(moved, observed.ledger)
+    back = [transition for transition in moved if transition.lost_since]
     work.record_settlement(
         Settlement(
             work.name,
-            events=tuple(_alert_event(work.name, record, at) for record in news),
+            events=(
+                *(_data_back_event(work.name, transition, at) for transition in back),
+                *(_alert_event(work.name, record, at) for record in news),
+            ),
             # Without an alert nothing says what is healthy: only the figures are recorded.
             conditions=(healthy_condition(work.name, ledger, at),) if spec.alerts else (),
             ledger=_with_rollbacks_reset(spec, observed, ledger, at) if whole else ledger,
@@ -157,7 +161,10 @@ def _record_alerts(
     _record_metrics(work, (*alert_points(anew, values), *_notice_points(work)), at)
     return Evaluation(
         tuple(judged.values()),
-        tuple(f"alert {record.name} is {record.state}: {record.message_without_name}" for record in news),
+        (
+            *(f"alert {transition.record.name} has data again, which it had not since {transition.lost_since}" for transition in back),
+            *(f"alert {record.name} is {record.state}: {record.message_without_name}" for record in news),
+        ),
     )
 
 
@@ -264,6 +271,11 @@ def _changed_alerts(moved: Sequence[AlertTransition], before: Ledger) -> tuple[A
         if state in _EVENT_REASONS and (previous.state != state if previous else state == "firing"):
             changed.append(moved_alert.record)
     return tuple(changed)
+
+
+def _data_back_event(name: str, transition: AlertTransition, at: str) -> Event:
+    message = f"{transition.record.name}: it has data again, which it had not since {transition.lost_since}"
+    return Event(name, at, "Normal", DATA_BACK_REASON, message)
 
 
 def _alert_event(name: str, alert: AlertRecord, at: str) -> Event:

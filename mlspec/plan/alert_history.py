@@ -9,8 +9,11 @@ from mlspec.spec.alerts import Alert
 from mlspec.state.record import Event
 from mlspec.state.resource import Json
 
-# The state that an event on an alert began.
-STATE_BEGUN = {"AlertFiring": "firing", "AlertResolved": "resolved", "AlertNoData": "no-data"}
+# The state that an event on an alert began. Data that are back begin no state of their own: a firing alert has its own event.
+DATA_BACK_REASON = "AlertDataBack"
+STATE_BEGUN = {
+    "AlertFiring": "firing", "AlertResolved": "resolved", "AlertNoData": "no-data", DATA_BACK_REASON: "not firing",
+}  # fmt: skip
 
 
 def alert_states_at(moment: str, alerts: Sequence[Alert], events: Sequence[Event]) -> list[dict[str, Json]]:

@@ -1,7 +1,7 @@
 """The next state of each alert, and whether to notify people: from the previous state, the verdicts and the silences.
 
 The same evidence again changes nothing, so a pass may be repeated. An incident begins when an alert fires, continues while data
-is missing, and ends when the metric is known to be good again. Terms as in Prometheus' Alertmanager
+is missing, and ends when the metric is known to be good again. A loss of data without an incident ends with the next verdict. Terms as in Prometheus' Alertmanager
 (prometheus.io/docs/alerting): silences mute one alert for a time, an alert that fires inhibits those that it names.
 """
 
@@ -24,10 +24,14 @@ _STATE_MEASURED: dict[AlertState, MeasuredState] = {
 
 @dataclass(frozen=True, slots=True)
 class AlertTransition:
-    """An alert's record after an evaluation, and whether to notify people of it."""
+    """An alert's record after an evaluation, and whether to notify people of it.
+
+    `lost_since` is when the data were lost that are back now, if people were notified of that loss; else it is empty.
+    """
 
     record: AlertRecord
     notify: bool
+    lost_since: str = ""
 
 
 def advance_alerts(
@@ -74,6 +78,7 @@ def _advance_alert(
         or (state == "resolved" and notified and bool(incident))
         or (data_lost and not notified and not muted and not inhibited)
     )
+    heard_of_loss = bool(before and before.loss_told)
     record = AlertRecord(
         name=judged.alert,
         state=state,
@@ -83,8 +88,10 @@ def _advance_alert(
         incident="" if state in ("ok", "pending") else incident,
         began="" if state in ("ok", "pending") else began,
         told=(notified or notify) and state not in ("ok", "pending", "resolved"),
+        loss_told=data_lost and (notify or heard_of_loss),
     )
-    return AlertTransition(record, notify)
+    # Muted or not: who heard of the loss hears of its end.
+    return AlertTransition(record, notify, before.since if before and heard_of_loss and not data_lost else "")
 
 
 def _next_state(judged: AlertVerdict, before: AlertRecord | None, *, muted: bool, inhibited: bool) -> AlertState:

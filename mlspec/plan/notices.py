@@ -9,35 +9,44 @@ from mlspec.plan.alerting import AlertTransition
 from mlspec.plan.delivery import notice_receivers
 from mlspec.spec.forecast import Forecast
 from mlspec.state.ledger import AlertRecord
-from mlspec.state.notice import Notice, PendingNotice, Severity
+from mlspec.state.notice import DATA_BACK, NO_DATA, Notice, PendingNotice, Severity, lost_data_id
 from mlspec.state.resource import Json, digest
 
 
 def alert_notices(
     spec: Forecast, transitions: Sequence[AlertTransition], version: str | None, now: str
 ) -> tuple[Notice, ...]:
-    """Return a notice for each alert that people have to be notified of, and for each that goes on firing.
+    """Return a notice for each alert that people have to be notified of, for each that goes on firing, and for data that are back.
 
     The notice of an incident has the same id as long as it fires, and the outbox takes an id once for each receiver. So a receiver
     that the spec names during an incident gets it, and no other gets it twice.
     """
     severity = {alert.name: alert.severity for alert in spec.alerts}
-    return tuple(
+    back = [
+        _data_back_notice(spec, transition, severity[transition.record.name], version, now)
+        for transition in transitions
+        if transition.lost_since
+    ]
+    told = [
         _alert_notice(spec, transition.record, severity[transition.record.name], version, now)
         for transition in transitions
         if transition.notify or transition.record.state == "firing"
-    )
+    ]
+    return (*back, *told)
 
 
 def _alert_notice(spec: Forecast, record: AlertRecord, severity: Severity, version: str | None, now: str) -> Notice:
-    occurrence = record.incident or f"{spec.metadata.name}:{record.name}:{record.since}"
+    name, is_lost = spec.metadata.name, record.state == NO_DATA
+    notice_id = digest([record.incident, record.state], 32) if record.incident else lost_data_id(
+        name, record.name, record.since
+    )
     return Notice(
-        id=digest([occurrence, record.state], 32),
-        forecast=spec.metadata.name,
+        id=notice_id,
+        forecast=name,
         alert=record.name,
         kind="alert",
         state=record.state,
-        severity="warning" if record.state == "no-data" and severity == "critical" else severity,
+        severity=_loss_severity(severity) if is_lost else severity,
         at=now,
         since=record.since,
         message=record.message,
@@ -46,6 +55,23 @@ def _alert_notice(spec: Forecast, record: AlertRecord, severity: Severity, versi
         owner=spec.metadata.owner,
         labels=spec.metadata.labels,
     )
+
+
+def _data_back_notice(
+    spec: Forecast, transition: AlertTransition, severity: Severity, version: str | None, now: str
+) -> Notice:
+    """Return the notice that an alert has data again, with the severity of the notice of their loss."""
+    record, name = transition.record, spec.metadata.name
+    return replace(
+        _alert_notice(spec, record, _loss_severity(severity), version, now),
+        id=digest([lost_data_id(name, record.name, transition.lost_since), DATA_BACK], 32),
+        state=DATA_BACK,
+        since=transition.lost_since,
+    )
+
+
+def _loss_severity(severity: Severity) -> Severity:
+    return "warning" if severity == "critical" else severity
 
 
 def rollback_notice(spec: Forecast, version: str, message: str, now: str) -> Notice:

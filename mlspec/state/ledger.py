@@ -23,7 +23,7 @@ class AlertRecord:
 
     `incident` is the id of the present incident, and empty without one. `began` is when the incident began, whatever states
     followed. `value` is the worst segment's newest value. `told` is True once a notice was sent of the incident, or of the
-    alert's lost data.
+    alert's lost data. `loss_told` is True while data are lost and a notice was sent of that.
     """
 
     name: str
@@ -34,6 +34,7 @@ class AlertRecord:
     incident: str = ""
     began: str = ""
     told: bool = False
+    loss_told: bool = False
 
     @property
     def message_without_name(self) -> str:

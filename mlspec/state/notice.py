@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from mlspec.state.resource import digest
+
 Severity = Literal["info", "warning", "critical"]
+NO_DATA, DATA_BACK = "no-data", "data-back"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One occurrence to notify people of. The same occurrence always has the same `id`, so a receiver can drop duplicates.
 
-    `state` is firing, resolved, held, rolled-back, …; `since` is when that began, `at` when it was noticed (RFC 3339, UTC).
+    `state` is firing, resolved, held, rolled-back, …; `since` is when that began, `at` when it was noticed (RFC 3339, UTC). The
+    notice that lost data are back (`data-back`) has the `since` of the loss.
     `url` is the page of the forecast. It is not recorded: it is set when the notice is sent, if the project has pages.
     """
 
@@ -31,6 +35,16 @@ class Notice:
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it says that something is over: an incident, or a loss of data."""
+        return self.state in ("resolved", DATA_BACK)
+
+
+def lost_data_id(forecast: str, alert: str, since: str) -> str:
+    """Return the id of the notice that an alert has lost its data since a moment."""
+    return digest([f"{forecast}:{alert}:{since}", NO_DATA], 32)
 
 
 @dataclass(frozen=True, slots=True)

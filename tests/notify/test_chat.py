@@ -56,7 +56,7 @@ TO = ("planner@example.com", "oncall@example.com")
 HOSTILE = "<!channel> & <@U1> [x](http://evil) <at>all</at> *b* `c` \r\nBcc: a@example.com \x1b[31m \u202e"
 PAGE = "https://forecasts.example.com/acme/forecasts/demand"
 ALL = [
-    notice(), notice(state="resolved", value=0.1), notice(state="no-data", severity="warning", alert="stale"),
+    notice(), notice(state="resolved", value=0.1), notice(state="data-back"), notice(state="no-data", severity="warning", alert="stale"),
     notice(alert=None, kind="rollback", state="rolled-back", version="v1"), notice(alert=None, kind="hold", state="held"),
     notice(alert=None, kind="stalled", state="stalled", severity="warning"),
     notice(alert=None, kind="rollout", state="stepped", severity="info", version="v2"),
@@ -184,7 +184,7 @@ def test_the_end_of_an_incident_resolves_what_its_beginning_opened() -> None:
 
 
 def test_lost_data_that_somebody_has_acknowledged_does_not_swallow_the_alert_that_fires_later() -> None:
-    """PagerDuty notifies nobody of a second trigger with the key of an incident that is open, and no notice ends lost data."""
+    """PagerDuty notifies nobody of a second trigger with the key of an incident that is open."""
     lost, fires = notice(id="n1", state="no-data", severity="warning"), notice(id="n2")
     again = notice(id="n3", state="no-data", severity="warning")
     assert len({dedup_key(each) for each in (lost, fires, again)}) == 3

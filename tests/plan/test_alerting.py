@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,9 @@ from mlspec.plan.alerting import advance_alerts, settle_alerts
 from mlspec.plan.notices import alert_notices
 from mlspec.plan.thresholds import AlertVerdict
 from mlspec.state.ledger import AlertRecord, Ledger, Silence, ledger_of
+from mlspec.state.notice import Notice
+from mlspec.targets.notify.notice_text import title_of
+from mlspec.targets.notify.pagerduty import alert_event
 from tests.engine.world import ACCURACY
 from tests.examples import alert_of, forecast_spec
 
@@ -85,6 +88,60 @@ def test_lost_data_of_a_silenced_alert_is_told_when_the_silence_ends() -> None:
     assert step(ledger, "2024-03-04T00:00:00Z", accuracy="no-data")[1] == []
 
 
+def history(*days: tuple[str, bool]) -> list[Notice]:
+    """Return the notices of an alert that is measured so, and muted or not, on successive days."""
+    spec, ledger, notices = forecast_spec(alerts=[ACCURACY]), Ledger(), []
+    for day, (state, muted) in enumerate(days, 1):
+        now = f"2024-03-{day:02}T00:00:00Z"
+        silences = (Silence("accuracy", f"{now[:11]}12:00:00Z", "ann", "a move", now),) if muted else ()
+        judged = {"accuracy": AlertVerdict("accuracy", state, 0.3, f"accuracy is {state}")}  # type: ignore[arg-type]
+        moved = advance_alerts("demand", spec.alerts, judged, replace(ledger, silences=silences), now)
+        ledger = settle_alerts(moved, ledger, now)
+        notices += alert_notices(spec, moved, "v1", now)
+    return list({notice.id: notice for notice in reversed(notices)}.values())[::-1]  # the outbox takes an id once
+
+
+def test_people_who_were_told_of_lost_data_are_told_that_the_data_are_back() -> None:
+    lost, back = history(("ok", False), ("no-data", False), ("no-data", False), ("pending", False), ("ok", False))
+    assert [(lost.state, lost.at), (back.state, back.at)] == [
+        ("no-data", "2024-03-02T00:00:00Z"), ("data-back", "2024-03-04T00:00:00Z"),
+    ]  # fmt: skip
+    assert (back.since, back.severity) == (lost.since, lost.severity) == ("2024-03-02T00:00:00Z", "warning")
+    assert title_of(back) == "demand: accuracy has data again"
+
+
+@pytest.mark.parametrize(("days", "told"), [
+    ([("no-data", False), ("ok", False)], []),  # it never had data
+    ([("ok", False), ("no-data", False), ("firing", False)], ["no-data", "data-back", "firing"]),
+    ([("ok", False), ("no-data", True), ("ok", False)], []),  # nobody heard of the loss
+    ([("ok", False), ("no-data", False), ("ok", True)], ["no-data", "data-back"]),
+    ([("firing", False), ("no-data", False), ("ok", False)], ["firing", "resolved"]),  # the incident went on
+])  # fmt: skip
+def test_the_end_of_a_loss_is_told_to_who_heard_of_it(days: list[tuple[str, bool]], told: list[str]) -> None:
+    assert [notice.state for notice in history(*days)] == told
+
+
+@given(st.lists(st.tuples(st.sampled_from(["ok", "pending", "firing", "no-data"]), st.booleans()), max_size=12))
+def test_at_pagerduty_every_loss_that_is_told_is_an_incident_until_the_data_are_back(
+    days: list[tuple[str, bool]],
+) -> None:
+    still_open: list[str] = []
+    for notice in history(*days):
+        event = alert_event(notice, "key")
+        if notice.state == "no-data":
+            still_open.append(str(event["dedup_key"]))
+        elif notice.state == "data-back":
+            assert (event["event_action"], [event["dedup_key"]]) == ("resolve", still_open)
+            still_open.clear()
+    assert len(still_open) == (1 if still_open and days[-1][0] == "no-data" else 0)
+
+
+def test_a_record_of_an_older_mlspec_whose_data_were_lost_tells_nobody_twice() -> None:
+    lost = AlertRecord("accuracy", "no-data", T0, told=True)
+    ledger, told = step(Ledger(alerts=(lost,)), T1, accuracy="no-data")
+    assert (ledger.alerts, told) == ((replace(lost, value=0.3, message="accuracy is no-data"),), [])
+
+
 def test_an_alert_that_fires_inhibits_those_it_names_and_no_longer_when_it_is_well() -> None:
     ledger, told = step(Ledger(), T0, STALE, ACCURACY, stale="firing", accuracy="firing")
     assert [each.state for each in ledger.alerts] == ["firing", "inhibited"]
@@ -101,7 +158,7 @@ def test_the_same_evidence_again_changes_nothing_and_tells_nobody(days: list[tup
         now = f"2024-03-{day:02}T00:00:00Z"
         if muted:
             ledger = Ledger(
-                **{**asdict_shallow(ledger), "silences": (Silence("accuracy", f"{now[:-1]}.5Z", "a", "r", now),)}
+                **{**asdict_shallow(ledger), "silences": (Silence("accuracy", f"{now[:11]}12:00:00Z", "a", "r", now),)}
             )
         ledger, _ = step(ledger, now, accuracy=state)
         again, told = step(ledger, now, accuracy=state)

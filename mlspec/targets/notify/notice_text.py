@@ -5,8 +5,9 @@ from __future__ import annotations
 from mlspec.state.notice import Notice
 
 _STATES = {
-    "firing": "fires", "resolved": "is over", "no-data": "has no data", "rolled-back": "was rolled back", "held": "is held",
-    "stalled": "has stalled", "stepped": "is in rollout", "rolled-out": "is rolled out", "test": "is tested",
+    "firing": "fires", "resolved": "is over", "no-data": "has no data", "data-back": "has data again",
+    "rolled-back": "was rolled back", "held": "is held", "stalled": "has stalled", "stepped": "is in rollout",
+    "rolled-out": "is rolled out", "test": "is tested",
 }  # fmt: skip
 # What a person has to see at a glance, for receivers without colours of their own.
 MARKS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
@@ -20,8 +21,8 @@ def title_of(notice: Notice) -> str:
 
 
 def mark_of(notice: Notice) -> str:
-    """Return the sign of the notice's severity, or that an incident is over."""
-    return RESOLVED_MARK if notice.state == "resolved" else MARKS[notice.severity]
+    """Return the sign of the notice's severity, or that something is over."""
+    return RESOLVED_MARK if notice.is_end else MARKS[notice.severity]
 
 
 def facts_of(notice: Notice) -> dict[str, str]:

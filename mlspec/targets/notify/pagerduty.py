@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from mlspec.log_context import hide_secret
-from mlspec.state.notice import Notice, as_message
+from mlspec.state.notice import DATA_BACK, NO_DATA, Notice, as_message, lost_data_id
 from mlspec.targets.notify.base import DeliveryError
 from mlspec.targets.notify.http_delivery import deliver_json
 from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, one_line, title_of
@@ -55,15 +55,19 @@ class PagerDutySender:
 def dedup_key(notice: Notice) -> str:
     """Return what ties the events of an incident together: of an alert the forecast and its name, else the notice's own id.
 
-    Lost data is an incident of its own. No notice ends it, and an open incident under the alert's name would swallow the alert.
+    Lost data is an incident of its own, under the id of the notice that opens it: an open incident under the alert's name would
+    swallow the alert.
     """
-    is_of_alert = notice.alert is not None and notice.state != "no-data"
-    return clip(f"mlspec/{notice.forecast}/{notice.alert}" if is_of_alert else f"mlspec/{notice.id}", _MOST_KEY)
+    if notice.alert is None or notice.state == NO_DATA:
+        return f"mlspec/{notice.id}"
+    if notice.state == DATA_BACK:
+        return f"mlspec/{lost_data_id(notice.forecast, notice.alert, notice.since)}"
+    return clip(f"mlspec/{notice.forecast}/{notice.alert}", _MOST_KEY)
 
 
 def alert_event(notice: Notice, key: str, *, over: bool = False) -> dict[str, object]:
-    """Return the event that opens an incident, or that ends it: `over`, or the notice of an alert that is resolved."""
-    if over or notice.state == "resolved":
+    """Return the event that opens an incident, or that ends it: `over`, or a notice that something is over."""
+    if over or notice.is_end:
         return {"routing_key": key, "event_action": _RESOLVE, "dedup_key": dedup_key(notice)}
     return {
         "routing_key": key,

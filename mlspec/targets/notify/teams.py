@@ -36,7 +36,7 @@ def teams_message(notice: Notice) -> dict[str, object]:
     """Return the message with its card."""
     title = {
         "type": "TextRun", "text": clip(f"{mark_of(notice)} {title_of(notice)}", 200), "weight": "bolder", "size": "medium",
-        "color": "good" if notice.state == "resolved" else _COLOURS[notice.severity],
+        "color": "good" if notice.is_end else _COLOURS[notice.severity],
     }  # fmt: skip
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
