@@ -20,10 +20,13 @@ from mlspec.engine.outcome import removal_exit_code
 from mlspec.engine.part_way import stops_part_way
 from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.errors import Exit, MlspecError, StateError, UsageError
+from mlspec.plan.forgotten import forgotten_sentences
 from mlspec.plan.gcp.terraform_state import TerraformState, destroy_sentences
 from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
 from mlspec.spec import LoadedSpecs
+from mlspec.state.observed import Settlement
+from mlspec.state.record import Event
 from mlspec.state.resource import KINDS, SHARED
 from mlspec.targets.base import OpenedTarget
 
@@ -67,8 +70,10 @@ class DestroyPlan:
 
     @property
     def text(self) -> str:
-        """The infrastructure that would be destroyed, one line for each resource."""
-        return "\n".join(line for name, state in self.states.items() for line in destroy_sentences(name, state))
+        """The infrastructure that would be destroyed, one line for each resource, and what would be forgotten."""
+        resources = (line for name, state in self.states.items() for line in destroy_sentences(name, state))
+        forgotten = (f"{name}: forgets {sentence}" for name in self.request.names for sentence in self._forgotten(name))
+        return "\n".join((*resources, *forgotten))
 
     @property
     def summary(self) -> str:
@@ -107,13 +112,31 @@ class DestroyPlan:
         if self.request.purge and not (SHARED in self.states and self.errors):
             self.done = [name for name in self.done if self._try_action(partial(self._purge_history, name))]
 
+    def _forgotten(self, name: str) -> tuple[str, ...]:
+        """Return what a destroy of a forecast forgets: nothing without resources, and where it fails as it cannot read the record."""
+        try:
+            observed = self.target.observe_forecast(name)
+            undelivered = self.target.load_undelivered_notices(name) if observed.resources else ()
+        except StateError as error:
+            logger.debug("the record of %s cannot be read", name, exc_info=error)
+            return ()
+        return forgotten_sentences(observed.ledger, undelivered, self.request.clock()) if observed.resources else ()
+
     def _destroy_forecast(self, name: str) -> None:
         clock = self.request.clock
         with self.target.lock_forecast(name, "destroy", clock(), self.request.lock_timeout):
             if self.target.observe_forecast(name).resources:
+                self._record_forgotten(name)
                 # First, because Google does not delete an endpoint with a deployed model.
                 self.target.remove_forecast(name, KINDS, purge=False, at=clock())
             self._destroy_infrastructure(name)
+
+    def _record_forgotten(self, name: str) -> None:
+        """Keep what is forgotten in the history."""
+        forgotten, at = self._forgotten(name), self.request.clock()
+        if forgotten and not self.request.purge:
+            event = Event(name, at, "Normal", "Forgotten", f"mlspec destroy forgets {'; '.join(forgotten)}")
+            self.target.record_settlement(Settlement(name, events=(event,)), at)
 
     def _destroy_infrastructure(self, name: str) -> None:
         if self.infrastructure is not None:

@@ -23,8 +23,9 @@ from mlspec.engine.target_kinds import find_target
 def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float, purge: bool) -> int:
     """Remove what apply made for these forecasts, and nothing else; on Google Cloud their infrastructure too.
 
-    Versions, releases, events and files are kept, so that a later apply can use them; --purge removes them too. Specs and
-    source data are never changed.
+    Versions, releases, events and files are kept, so that a later apply can use them; --purge removes them too. What was decided
+    on what served is forgotten (holds, quarantine, silences, incidents, notices that wait): it is listed first, and kept in the
+    history. Specs and source data are never changed.
     """
     root = find_root()
     request = DestroyRequest(
