@@ -15,6 +15,7 @@ from mlspec.engine.pass_plan import plan_on_checked_data
 from mlspec.engine.rollback_choice import choose_release
 from mlspec.engine.under_way import finish_by_waiting, own_work
 from mlspec.errors import Refused, UsageError
+from mlspec.plan.alert_delivery import mark_discarded
 from mlspec.plan.backoff import ended_pass
 from mlspec.plan.delivery import discard_notice, resend_notice
 from mlspec.plan.health import healthy_condition
@@ -183,7 +184,9 @@ def settle_notices(
         else:
             discarded = tuple(discard_notice(pending, by) for pending in given_up)
             message = f"{count} discarded, by {by}"
-            settlement = Settlement(name, discarded=discarded)
+            ledger = engine.target.observe_forecast(name).ledger
+            alerts = mark_discarded(ledger.alerts, discarded)
+            settlement = Settlement(name, discarded=discarded, ledger=replace(ledger, alerts=alerts))
         event = Event(name, at, "Normal", "NoticesSettled", message)
         engine.target.record_settlement(replace(settlement, events=(event,)), at)
         return message

@@ -79,6 +79,7 @@ def _advance_alert(
         or (data_lost and not notified and not muted and not inhibited)
     )
     heard_of_loss = bool(before and before.loss_told)
+    told = (notified or notify) and state not in ("ok", "pending", "resolved")
     record = AlertRecord(
         name=judged.alert,
         state=state,
@@ -87,8 +88,9 @@ def _advance_alert(
         message=judged.sentence,
         incident="" if state in ("ok", "pending") else incident,
         began="" if state in ("ok", "pending") else began,
-        told=(notified or notify) and state not in ("ok", "pending", "resolved"),
+        told=told,
         loss_told=data_lost and (notify or heard_of_loss),
+        discarded=told and notified and bool(before and before.discarded),
     )
     # Muted or not: who heard of the loss hears of its end.
     return AlertTransition(record, notify, before.since if before and heard_of_loss and not data_lost else "")

@@ -23,7 +23,8 @@ class AlertRecord:
 
     `incident` is the id of the present incident, and empty without one. `began` is when the incident began, whatever states
     followed. `value` is the worst segment's newest value. `told` is True once a notice was sent of the incident, or of the
-    alert's lost data. `loss_told` is True while data are lost and a notice was sent of that.
+    alert's lost data. `loss_told` is True while data are lost and a notice was sent of that. `discarded` is True
+    once a person discarded a notice of the incident, which so did not reach every receiver.
     """
 
     name: str
@@ -35,6 +36,7 @@ class AlertRecord:
     began: str = ""
     told: bool = False
     loss_told: bool = False
+    discarded: bool = False
 
     @property
     def message_without_name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from mlspec.cli import notices
 from mlspec.cli.commands import reconcile
+from mlspec.engine.fleet import inbox_items
 from mlspec.engine.pass_result import PassResult
 from mlspec.errors import (
     Exit,
@@ -30,6 +32,7 @@ from tests.cli.test_plan_apply import quick
 from tests.cli.test_session import Mlspec, Said, mlspec
 from tests.engine.steps import Steps
 from tests.notify.receiver import Receiver, receiving
+from tests.stores import target_at
 
 __all__ = ["mlspec", "quick"]  # fixtures
 
@@ -311,6 +314,8 @@ def test_a_notice_that_was_given_up_can_be_discarded_and_nothing_else_is_resumed
         assert wrong.code == 2
         assert "1 notice discarded, by " in mlspec("resume", "demand", "--notices", "discard").out
         mlspec("reconcile", "--once")
+        (item,), undelivered = inbox_items(target_at(Path()), ["demand"], datetime.now(UTC))
+        assert (item.alert, item.delivery, undelivered) == ("accuracy", "discarded", [])
         assert "did not accept" not in mlspec("status").out
         assert "NoticesSettled: 1 notice discarded" in mlspec("history", "demand").out
         assert len(receiver.got) == 1

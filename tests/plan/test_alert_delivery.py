@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from mlspec.plan.alert_delivery import alert_delivery
+from mlspec.plan.alert_delivery import alert_delivery, mark_discarded
+from mlspec.plan.alerting import advance_alerts, settle_alerts
 from mlspec.plan.data_age import data_age
-from mlspec.state.ledger import AlertRecord
+from mlspec.plan.thresholds import AlertVerdict
+from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.notice import Notice, PendingNotice
+from tests.examples import alert_of
 
 BEGAN = "2026-01-02T00:00:00Z"
 
@@ -36,6 +40,22 @@ def test_an_alert_says_whether_anybody_has_its_notice(
 ) -> None:
     alert = AlertRecord("accuracy", "firing", BEGAN, began=BEGAN, told=told)
     assert alert_delivery(alert, pending, has_receivers=has_receivers) == delivery
+
+
+def test_a_notice_that_a_person_discarded_is_said_until_its_incident_is_over() -> None:
+    told = AlertRecord("accuracy", "firing", BEGAN, incident="i", began=BEGAN, told=True)
+    bias = replace(told, name="bias")
+    accuracy, other = mark_discarded((told, bias), [waiting(next_at=None)])
+    assert [alert_delivery(alert, [], has_receivers=True) for alert in (accuracy, other)] == ["discarded", "delivered"]
+    assert mark_discarded((told,), [waiting(at="2026-01-01T00:00:00Z", next_at=None)]) == (told,)  # an earlier incident
+    ledger = Ledger(alerts=(accuracy,))
+    for day, (state, discarded) in enumerate([("firing", True), ("no-data", True), ("ok", False), ("firing", False)], 3):
+        verdict = AlertVerdict("accuracy", state, 0.3, "it")  # type: ignore[arg-type]
+        now = f"2026-01-{day:02}T00:00:00Z"
+        ledger = settle_alerts(
+            advance_alerts("demand", [alert_of(above=0.2, name="accuracy")], {"accuracy": verdict}, ledger, now), ledger, now
+        )
+        assert ledger.alerts[0].discarded is discarded
 
 
 @pytest.mark.parametrize(

@@ -145,9 +145,11 @@ MUTATIONS = (
     Mutation("a version that served everything once is none that served in part", "plan/served_in_part.py",
              " - {version for version, share in traffic.items() if share == ALL}", "",
              "tests/plan/test_served_in_part.py"),
+    Mutation("a discarded notice is none that was delivered", "plan/alert_delivery.py", "    if alert.discarded:", "    if False:",
+             "tests/plan/test_alert_delivery.py"),
     Mutation("who heard that data are lost hears that they are back", "plan/alerting.py",
              "before.since if before and heard_of_loss and not data_lost else \"\")", "\"\")", ALERTS),
-    Mutation("a notice of an earlier incident is none of this one", "plan/alert_delivery.py", " and pending.notice.at >= began", "",
+    Mutation("a notice of an earlier incident is none of this one", "plan/alert_delivery.py", " and pending.notice.at >= began and not pending.notice.is_end", "",
              "tests/plan/test_alert_delivery.py"),
     Mutation("an incident starts the loop once", "plan/alert_starts.py", "    if mark.started:\n", "    if False:\n",
              "tests/plan/test_alert_starts.py "
