@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from mlspec.cli.project import find_root
@@ -14,7 +15,11 @@ def write_output(path: Path, content: str | bytes) -> None:
     try:
         replace_file(path, content.encode() if isinstance(content, str) else content, below=find_root())
     except OSError as error:
-        raise StateError(f"cannot write {path}: {error.strerror}", hint="choose another --out") from error
+        folder = path.parent
+        hint = f"make its folder first: mkdir -p {shlex.quote(str(folder))}"
+        raise StateError(
+            f"cannot write {path}: {error.strerror}", hint="choose another --out" if folder.exists() else hint
+        ) from error
 
 
 def refuse_linked_output(folder: Path) -> None:

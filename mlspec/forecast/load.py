@@ -22,6 +22,7 @@ from mlspec.forecast.reading.csv_file import CellKind
 from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect
 from mlspec.forecast.reading.header import MissingColumn
 from mlspec.forecast.reading.numbers import parse_numbers
+from mlspec.forecast.reading.odd_cells import explain_total
 from mlspec.forecast.reading.table import Table
 from mlspec.forecast.reading.texts import (
     CovariateKind,
@@ -159,10 +160,10 @@ def _assemble_rows(
 ) -> TypedRows:
     """Join the parsed columns. Leave out rows with a problem and empty lines."""
     blank = _blank_rows(table, parsed)
-    bad = pd.concat(
-        [_problem_rows(table, name, column.problems.drop(blank, errors="ignore")) for name, column in parsed.values()],
-        ignore_index=True,
-    )
+    found = [
+        _problem_rows(table, name, column.problems.drop(blank, errors="ignore")) for name, column in parsed.values()
+    ]
+    bad = pd.concat([_name_totals(table, rows, series) for rows in found], ignore_index=True)
     ids = parsed[KEY + series[0]][1].values if len(series) == 1 else _series_ids(table, series)
     columns = {key: column.values for key, (_name, column) in parsed.items()}
     frame = pd.DataFrame({ID: ids, **dict(table.origin.items()), **columns}, copy=False)
@@ -183,6 +184,20 @@ def _problem_rows(table: Table, name: str, problems: pd.Series) -> pd.DataFrame:
     names = table.file_columns(name, problems.index.to_numpy())
     columns = {"file": rows["file"].astype(object), "row": rows["row"], "column": names, "value": values}
     return pd.DataFrame({**columns, "problem": problems, "label": problems.index}, index=problems.index)
+
+
+def _name_totals(table: Table, rows: pd.DataFrame, series: tuple[str, ...]) -> pd.DataFrame:
+    """Return bad cells; an empty one of a row that a series column labels as a total gives way to that label.
+
+    A total below a table has no date. The label says more of it than the empty cell does.
+    """
+    empty = rows[rows["value"] == ""]
+    for name in reversed(series):  # the first column with a label counts
+        texts = table.cell_texts(name, empty["label"].to_numpy())
+        for place, text in zip(empty.index, texts, strict=True):
+            if problem := explain_total(text):
+                rows.loc[place, ["column", "value", "problem"]] = [name, text[:80], problem]
+    return rows
 
 
 def _blank_rows(table: Table, parsed: dict[str, tuple[str, ParsedColumn]]) -> pd.Index:

@@ -72,6 +72,13 @@ def open_history(dataset: Dataset, root: Path, columns: Iterable[str]) -> Opened
 
 def refuse_empty(table: Table, uri: str | None, field: str) -> Table:
     """Raise DataError if a table has no rows, else return it."""
+    if not len(table) and table.ragged:
+        row, count = table.ragged[0], len(table.ragged)
+        raise DataError(
+            f"{field}: no row of '{uri}' can be read: row {row.row} of {row.file} {row.problem}"
+            f"{f', and so on in {count:,} rows' if count > 1 else ''}",
+            hint=f"correct these rows in the file, or {field}.delimiter in the spec",
+        )
     if not len(table):
         raise DataError(f"{field}: '{uri}' has no rows", hint="it must hold the history of at least one series")
     return table

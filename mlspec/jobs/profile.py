@@ -12,6 +12,7 @@ import pandas as pd
 
 from mlspec.errors import DataError
 from mlspec.forecast.profile import Profile, ProfileHints, profile_sample
+from mlspec.forecast.reading.csv_file import AT_END
 from mlspec.forecast.reading.detect import Detected, Words, detect_layout
 from mlspec.forecast.reading.dialect import PLAIN, Dialect
 from mlspec.forecast.reading.evidence import guess_period_form
@@ -23,6 +24,11 @@ from mlspec.source_files import list_source_files, partition_values
 
 _MOST_ROWS = 1_000_000
 _MOST_VALUES = 20_000_000
+_RAGGED_HINT = (
+    "remove notes and totals below the table; quote values that hold the sign between fields, "
+    "or name that sign with --delimiter"
+)
+_END_HINT = "write a name in the header for each of these fields, or save the file again without empty columns behind the last"
 _BEHIND = "stands behind the columns of periods"
 _NAMED = "the values of the columns of periods; --target gives them another name"
 
@@ -43,8 +49,7 @@ def profile_file(file: Path, words: Mapping[str, Any], series: tuple[str, ...] |
         )
         raise DataError(
             f"cannot read {file.name}: {len(table.ragged):,} rows have a wrong number of fields: {shown}",
-            hint="remove notes and totals below the table; quote values that hold the sign between fields, "
-            "or name that sign with --delimiter",
+            hint=_END_HINT if all(row.problem.endswith(AT_END) for row in table.ragged) else _RAGGED_HINT,
         )
     hints = ProfileHints(series=series, date_format=form, **words)
     table, detected, left_out = _as_rows(file, table, detected, hints)

@@ -149,6 +149,7 @@ def test_windows_of_hours_are_a_whole_week_where_there_are_two_more(
         (b"date,units\n2024-01-01,1\n2024-01-04,2\n2024-01-05,3\n2024-02-01,3\n", "no common length"),
         (b"date,units\n2024-01-01,\xff\n2024-01-02,\xff\n", "the column 'units' does not hold numbers: row 2"),
         (b"date,units\n2024-01-01,1,2,3\n2024-01-02,1\n", "cannot read"),
+        (b"date,units\n2024-01-01,1,,\n2024-01-02,1,,\n", "save the file again without empty columns behind the last"),
     ],
 )
 def test_a_file_that_does_not_tell_is_answered_in_words(

@@ -192,7 +192,8 @@ def test_the_report_is_one_file_that_asks_the_network_for_nothing(applied: Mlspe
     assert "http" not in outside.replace("http-equiv", "")
     assert applied("report", "demand", "--language", "pt-BR").code == 0
     assert "Como vai a previsão" in Path("demand-report.html").read_text()
-    assert applied("report", "demand", "--out", "no/such/folder.html").code == 1
+    refused = applied("report", "demand", "--out", "no such/folder.html")
+    assert (refused.code, "hint: make its folder first: mkdir -p 'no such'" in refused.err) == (1, True)
 
 
 def test_destroy_asks_and_keeps_history(applied: Mlspec) -> None:

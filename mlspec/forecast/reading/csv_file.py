@@ -38,6 +38,7 @@ from mlspec.forecast.reading.times import YEARS
 
 CellKind = Literal["number", "time"]
 Kinds = Mapping[str, CellKind]  # by the name of a column
+AT_END = " at its end"  # how the problem of a row ends that only has too many signs between fields behind its last field
 _TYPES = {"number": pa.float64(), "time": pa.timestamp("ns")}
 _PARALLEL = 2**24  # bytes of a file from which several threads are worth their start
 _LARGEST_BLOCK = 2**26  # a row is at most so long
@@ -108,14 +109,14 @@ class CsvFile:
         )
 
     def _read_text(self, column_names: list[str]) -> FileRows:
-        ragged = RaggedRows(self.file.name)
+        ragged = RaggedRows(self.file.name, self.dialect.delimiter)
         table = self._parse(column_names, {}, ragged)
         columns = {name: csv_column(table.column(name)) for name in column_names}
         return FileRows(columns, self._row_numbers(table.num_rows, ragged.numbers), tuple(ragged.rows))
 
     def read_first(self, most: int) -> FileRows:
         """Read the first rows of all columns as text."""
-        ragged, parts, count = RaggedRows(self.file.name), [], 0
+        ragged, parts, count = RaggedRows(self.file.name, self.dialect.delimiter), [], 0
         with open_bytes(self.file, self.dialect) as stream:
             reader = pa_csv.open_csv(stream, **self._options(self.header, {}, ragged))
             for batch in reader:
@@ -169,6 +170,7 @@ class RaggedRows:
     """Collects the rows that have a wrong number of fields while a file is parsed."""
 
     file: str
+    delimiter: str
     numbers: list[int] = field(default_factory=list)
     rows: list[BadRow] = field(default_factory=list)
 
@@ -176,6 +178,10 @@ class RaggedRows:
         """Note a row and leave it out. Its number is known, as one thread reads the file."""
         self.numbers.append(row.number)
         problem = f"has {row.actual_columns} fields, the header has {row.expected_columns}"
+        surplus = row.actual_columns - row.expected_columns
+        if surplus > 0 and row.text.rstrip("\r\n").endswith(self.delimiter * surplus):
+            signs = f"sign '{self.delimiter}'" if surplus == 1 else f"{surplus} signs '{self.delimiter}'"
+            problem += f": remove the {signs}{AT_END}"
         if row.text.strip():  # an empty line is not a row
             self.rows.append(BadRow(self.file, row.number, "", row.text[:80], problem))
         return "skip"

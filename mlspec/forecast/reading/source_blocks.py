@@ -60,7 +60,7 @@ class SourceBlocks:
         if not isinstance(opened, CsvFile):
             return cast("ParquetTable", opened).read_blocks(names)
         if not opened.parsed_kinds(self.kinds):
-            self._ragged[number] = RaggedRows(opened.file.name)
+            self._ragged[number] = RaggedRows(opened.file.name, opened.dialect.delimiter)
         return opened.read_blocks(names, self.kinds, self._ragged.get(number))
 
     def columns(self, rows: pa.Table, names: Sequence[str]) -> dict[str, Column]:
