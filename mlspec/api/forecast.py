@@ -16,6 +16,7 @@ from mlspec.engine.error_rows import ErrorsRequest, error_rows, load_errors
 from mlspec.engine.history_rows import version_rows
 from mlspec.engine.importance import find_drivers
 from mlspec.engine.level_rows import ALL_LEVELS, load_level_rows
+from mlspec.engine.project_specs import page_language
 from mlspec.engine.report import gather_facts
 from mlspec.engine.rows import PlainRows, checked_facts, choose_run, load_rows
 from mlspec.engine.series_curves import find_series, load_curves, load_total_curve
@@ -162,15 +163,15 @@ class ForecastHandle:
         return self._frame(target, found.rows)
 
     def plot(
-        self, series: Mapping[str, str] | None = None, *, language: Literal["en", "pt-BR"] = "en"
+        self, series: Mapping[str, str] | None = None, *, language: Literal["en", "pt-BR"] | None = None
     ) -> ForecastChart:
         """Return a picture of the history, the backtest and the newest forecast with its intervals: that of the forecast's page.
 
         `series` names one series by its columns (`{"store": "1"}`); without it, the sums over all series. Raises UsageError if it
-        names several, NotFound if it names none.
+        names several, NotFound if it names none. Without `language`, it is that of mlspec.yaml.
         """
         source = gather_facts(self._open(), self._name, utc_now())
-        reader = Reader(LANGUAGES[language], source.facts.zone)
+        reader = Reader(LANGUAGES[page_language(self._root, language)], source.facts.zone)
         if not series:
             curve, title = load_total_curve(source.curves), reader.say("All series")
         else:

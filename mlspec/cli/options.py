@@ -36,7 +36,7 @@ def output(*choices: str) -> Callable[[Command], Command]:
 
 
 def language(what: str) -> Callable[[Command], Command]:
-    """Add `--language`, the language of `what`; `cli.project.page_language` says which one it is, if it is left out."""
+    """Add `--language`, the language of `what`; `engine.project_specs.page_language` says which one it is, if it is left out."""
     return click.option(
         "--language",
         type=click.Choice(["en", "pt-BR"]),

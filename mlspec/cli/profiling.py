@@ -11,6 +11,7 @@ import click
 
 from mlspec.cli.escape import one_line, printable
 from mlspec.errors import MissingExtra
+from mlspec.plan.starting_language import WrittenForm
 
 if TYPE_CHECKING:
     from mlspec.forecast.profile import Profile
@@ -46,6 +47,12 @@ def _ask_reading(question: str, choices: tuple[tuple[str, str], ...]) -> str:
     numbers = click.Choice([str(number) for number in range(1, len(choices) + 1)])
     answer: str = click.prompt("Which is meant?", type=numbers, err=True)
     return choices[int(answer) - 1][0]
+
+
+def written_form(profile: Profile) -> WrittenForm:
+    """Return how the file is written, as far as it tells a language."""
+    dialect, columns = profile.sample.dialect, profile.sample.table.columns
+    return WrittenForm(dialect.decimal, dialect.date_format, dialect.currency, tuple(map(str, columns)))
 
 
 def print_profile(file: Path, profile: Profile) -> None:

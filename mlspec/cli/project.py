@@ -28,14 +28,6 @@ def load_default_specs(root: Path, target: str) -> LoadedSpecs:
     return load_specs([root / path for path in DEFAULT_PATHS], target)
 
 
-def page_language(given: str | None) -> str:
-    """Return the language of pages: the one that a command is given, or else the project's."""
-    if given is not None:
-        return given
-    project = load_specs([], "local").project
-    return project.language if project else "en"
-
-
 def known_forecasts(loaded: LoadedSpecs, target: Target) -> tuple[str, ...]:
     """Return the names of the forecasts that a spec describes or that have a record, sorted."""
     return tuple(sorted({*target.forecast_names(), *(spec.name for spec in loaded.specs)}))

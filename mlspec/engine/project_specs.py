@@ -20,6 +20,14 @@ def find_project_root(start: Path) -> Path:
     return next((folder for folder in (start, *start.parents) if (folder / PROJECT_FILE).is_file()), start)
 
 
+def page_language(root: Path, given: str | None) -> str:
+    """Return the language of pages and pictures: the one that is given, or else the project's."""
+    if given is not None:
+        return given
+    project = read_project_specs([], root, "local").project
+    return project.language if project else "en"
+
+
 def resolve_path(path: Path, root: Path) -> Path:
     """Return a path as it is if it is found from the working directory or absolute, else the path below the project's root."""
     return path if path.exists() or path.is_absolute() else root / path

@@ -43,10 +43,10 @@ def project_files(facts: Mapping[str, Any], services: Collection[str] = tuple(CI
 
     `facts`: name (the project's), spec (name of its first spec), package (the line of a requirements file by which builds get
     mlspec, None where it is not known), why (it is not), held (what the image needs besides mlspec.yaml: folders and files; specs
-    and data, if left out).
+    and data, if left out), language (a LanguageProposal for the pages, if there is one).
     """
     wheel = _WHEEL.match(facts["package"] or "")
-    facts = {"held": ("specs", "data"), "wheel": wheel[1] if wheel else None, **facts}
+    facts = {"held": ("specs", "data"), "language": None, "wheel": wheel[1] if wheel else None, **facts}
     builds = [CI_FILES[service] for service in CI_FILES if service in services]
     templates = FILES | {template: path for files in builds for template, path in files.items()}
     return {path: _render_template(template, facts) for template, path in templates.items()}

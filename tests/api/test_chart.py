@@ -51,6 +51,13 @@ def test_a_notebook_shows_it_and_a_file_keeps_it(shop: Shop, tmp_path: Path) -> 
     assert "01/01/2024" in saved
 
 
+def test_its_language_is_that_of_the_project_unless_another_is_asked_for(shop: Shop) -> None:
+    file = shop.project.root / "mlspec.yaml"
+    file.write_text(file.read_text() + "language: pt-BR\n")
+    demand = shop.project["demand"]
+    assert [demand.plot().title, demand.plot(language="en").title] == ["demand: Todas as séries", "demand: All series"]
+
+
 def test_its_rules_are_for_it_alone_and_its_colours_are_those_of_the_pages() -> None:
     rules = [line for line in chart_file._STYLE.splitlines() if line]
     assert all(line.startswith(".mlspec-chart ") for line in rules)

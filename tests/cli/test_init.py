@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from mlspec.cli import main as front
+from mlspec.engine.project_specs import page_language, read_project_specs
 from mlspec.installation import LocalPath, Origin, Published
 from mlspec.jobs.profile import profile_file
 from tests.examples import sales
@@ -71,6 +72,31 @@ def test_parquet_is_understood_and_the_spec_applies() -> None:
     text = Path("specs/rides.yaml").read_text().replace("candidates: auto", "candidates: [{kind: seasonal-naive}]")
     Path("specs/rides.yaml").write_text(text)
     assert front.run(["apply"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("locale", "names", "line", "said"),
+    [
+        ("pt_BR.UTF-8", "day;units", "language: pt-BR", "LANG is pt_BR.UTF-8"),
+        ("C.UTF-8", "data;vendas", "language: pt-BR", "decimal commas, days before months, and the column vendas"),
+        ("C.UTF-8", "day;units", "# language: pt-BR", None),
+        ("de_DE.UTF-8", "day;units", None, None),
+    ],
+)
+def test_a_project_of_a_brazilian_reader_or_file_has_portuguese_pages(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], locale: str, names: str, line: str | None, said: str | None
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", locale)
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(60)]
+    Path("v.csv").write_text("\n".join([names, *(f"{day:%d/%m/%Y};{day.day},5" for day in days), ""]))
+    assert front.run(["init", "new", "--from", "v.csv"]) == 0
+    text = Path("new/mlspec.yaml").read_text()
+    assert [row for row in text.splitlines() if "language:" in row] == ([line] if line else [])
+    assert (": ".join(["(language: pt-BR in mlspec.yaml)", said or ""]) in capsys.readouterr().out) is (said is not None)
+    assert read_project_specs([], Path("new").absolute(), "local").project is not None
+    assert page_language(Path("new").absolute(), None) == ("pt-BR" if said else "en")
 
 
 def test_what_the_user_says_is_taken() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shlex
 import shutil
@@ -18,16 +19,18 @@ from pydantic_core import ErrorDetails
 
 from mlspec.assets import asset_folder
 from mlspec.cli.escape import printable
-from mlspec.cli.profiling import print_profile, profile_data
+from mlspec.cli.profiling import print_profile, profile_data, written_form
 from mlspec.errors import DataError, StateError, UsageError
 from mlspec.installation import LocalPath, read_origin
 from mlspec.plain_files import open_new_file, refuse_links
 from mlspec.plan.package_source import chosen_package, detected_package, why_unknown
+from mlspec.plan.starting_language import propose_language
 from mlspec.render.project import CI_FILES, REQUIREMENTS, project_files, spec_file
 from mlspec.spec.calendar import timezone_problem
 from mlspec.spec.checks.table_keys import value_problems
 from mlspec.spec.dataset import Source
 from mlspec.spec.fields import PATTERNS
+from mlspec.spec.load import PROJECT_FILE
 from mlspec.spec.schema import json_schema
 from mlspec.targets.checkout import published_commit
 
@@ -103,7 +106,7 @@ def command(
         ):
             raise UsageError("these options describe a data file", hint="name it: mlspec init --from data.csv")
         files, copies = _example_files()
-        spec, held = _EXAMPLE, _held_paths(copies)
+        spec, held, form = _EXAMPLE, _held_paths(copies), None
     else:
         words = {
             "time": time,
@@ -118,12 +121,14 @@ def command(
         held = _held_paths([uri])
         profile = profile_data(data, words, listed, _layout_words(layout))
         print_profile(data, profile)
+        form = written_form(profile)
         files = {f"specs/{spec}.yaml": spec_file({"name": spec, "uri": uri, "profile": profile})}
     if (folder / _MODELS).is_dir():
         held = tuple(sorted({*held, _MODELS}))
     source = _package(folder, package)
+    language = propose_language(os.environ, form)
     facts = {"name": _valid_name(folder.resolve().name or "forecasts"), "spec": spec, "held": held, **source}
-    files |= project_files(facts, _services(ci))
+    files |= project_files({**facts, "language": language}, _services(ci))
     files["mlspec.schema.json"] = json.dumps(json_schema("any"), indent=2) + "\n"
     kept = _write_files(folder, files, copies)
     if data is not None and f"specs/{spec}.yaml" in kept:
@@ -131,6 +136,9 @@ def command(
             f"specs/{spec}.yaml is as it was: what is printed above is not written. "
             "To write it, name another forecast with --name, or remove that file first."
         )
+    if language is not None and language.is_sure and PROJECT_FILE not in kept:
+        said = f"language: {language.language} in {PROJECT_FILE}"
+        click.echo(f"Pages and reports are in Portuguese ({said}): {printable(language.reason)}.")
     if source["package"] is None:
         click.echo(f"{source['why']} Write the source for builds in {REQUIREMENTS}.")
     change_folder = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "

@@ -12,7 +12,8 @@ from mlspec.cli import options, plan_markdown, plan_text
 from mlspec.cli.messages import report
 from mlspec.cli.output_file import write_output
 from mlspec.cli.planning import open_plan_here
-from mlspec.cli.project import page_language, without_spec_sentence
+from mlspec.cli.project import find_root, without_spec_sentence
+from mlspec.engine.project_specs import page_language
 from mlspec.engine.provision import OpenedPlan
 from mlspec.errors import Exit
 from mlspec.plan.saved import to_text
@@ -79,7 +80,7 @@ def command(
 def _as_page(plan: Plan, language: str | None) -> str:
     from mlspec.cli.plan_page import as_page  # Jinja is loaded for pages alone
 
-    return as_page(plan, page_language(language))
+    return as_page(plan, page_language(find_root(), language))
 
 
 def _names_without_spec(opened: OpenedPlan, paths: tuple[Path, ...]) -> tuple[str, ...]:

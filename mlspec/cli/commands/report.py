@@ -9,10 +9,11 @@ import click
 from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.output_file import write_output
-from mlspec.cli.project import find_root, page_language
+from mlspec.cli.project import find_root
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.overview import load_overview
+from mlspec.engine.project_specs import page_language
 from mlspec.engine.report import gather_facts
 from mlspec.engine.series_curves import load_curves, load_total_curve
 from mlspec.render.forecast_page import render_report
@@ -43,7 +44,7 @@ def command(name: str, target: str, out: Path | None, language: str | None, utc:
     zone = "UTC" if utc else None
     overview = load_overview(opened, name, timestamp(), find_root(), _make_overview)
     source = gather_facts(opened, name, now, SeriesIndex(overview), zone)
-    reader = Reader(LANGUAGES[page_language(language)], source.facts.zone)
+    reader = Reader(LANGUAGES[page_language(find_root(), language)], source.facts.zone)
     page = render_report(source.facts, load_total_curve(source.curves), load_curves(source.curves), reader)
     out = out or Path(f"{name}-report.html")
     write_output(out, page)

@@ -18,9 +18,10 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
 from mlspec.cli.page_actions import PageActions
-from mlspec.cli.project import find_root, known_forecasts, load_default_specs, page_language
+from mlspec.cli.project import find_root, known_forecasts, load_default_specs
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
+from mlspec.engine.project_specs import page_language
 from mlspec.engine.target_kinds import open_pinned_view, open_serving_view, open_target
 from mlspec.engine.what_if import WhatIfComparison, compare_what_if
 from mlspec.errors import Exit, MissingExtra, Refused, StateError, Terminated, UsageError
@@ -124,7 +125,7 @@ def _page_routes(
     from mlspec.web.page_source import PageSource
     from mlspec.web.pages import page_routes
 
-    language = page_language(language)
+    language = page_language(find_root(), language)
     source = PageSource(open_here(target), find_root(), names, jobs.measure_overview_apart, utc_now)
     actions = action_routes(source, PageActions(target), language) if allow_actions else []
     return [*page_routes(source, language, with_actions=allow_actions, what_if=what_if), *actions]
