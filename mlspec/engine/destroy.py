@@ -113,7 +113,7 @@ class DestroyPlan:
             self.done = [name for name in self.done if self._try_action(partial(self._purge_history, name))]
 
     def _forgotten(self, name: str) -> tuple[str, ...]:
-        """Return what a destroy of a forecast forgets: nothing without resources, and where it fails as it cannot read the record."""
+        """Return what a destroy of a forecast forgets: nothing without resources, or where it fails on the record itself."""
         try:
             observed = self.target.observe_forecast(name)
             undelivered = self.target.load_undelivered_notices(name) if observed.resources else ()

@@ -162,7 +162,10 @@ def _record_alerts(
     return Evaluation(
         tuple(judged.values()),
         (
-            *(f"alert {transition.record.name} has data again, which it had not since {transition.lost_since}" for transition in back),
+            *(
+                f"alert {transition.record.name} has data again, which it had not since {transition.lost_since}"
+                for transition in back
+            ),
             *(f"alert {record.name} is {record.state}: {record.message_without_name}" for record in news),
         ),
     )

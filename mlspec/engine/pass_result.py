@@ -15,9 +15,9 @@ PassStatus = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed
 class PassResult:
     """One pass over one forecast: what was done, what waits and why, what was only reported, and the error that ended it.
 
-    `alert_changes` are sentences on alerts that newly fire, are resolved, have lost their data or have data again. `defect` is an unexpected error
-    outside of an effect, which is recorded when the pass is over. `under_way` is the long work that the pass started or found
-    running. `not_ready` says why the forecast is not ready; empty if it is.
+    `alert_changes` are sentences on alerts that newly fire, are resolved, have lost their data or have data again. `defect` is
+    an unexpected error outside of an effect, which is recorded when the pass is over. `under_way` is the long work that the pass
+    started or found running. `not_ready` says why the forecast is not ready; empty if it is.
     """
 
     forecast: str

@@ -53,9 +53,7 @@ def choose_release(work: ForecastWork, release_number: int | None) -> Release:
     return asked_release
 
 
-def _why_none(
-    work: ForecastWork, observed: Observed, releases: tuple[Release, ...], good: tuple[Release, ...]
-) -> str:
+def _why_none(work: ForecastWork, observed: Observed, releases: tuple[Release, ...], good: tuple[Release, ...]) -> str:
     """Return why a rollback goes to none of the newest releases, for a sentence. `good` are those that a person may name."""
     reasons = [f"release {release.release}: {_why_not(work, observed, release, good)}" for release in releases[:_SHOWN]]
     return f" ({'; '.join(reasons)})" if reasons else ""

@@ -14,7 +14,9 @@ def complete_ledger(target: OpenedTarget, name: str, ledger: Ledger) -> Ledger:
     """Return the ledger with the versions that never served everything: as recorded, or else as the events tell it."""
     if ledger.served_in_part is not None:
         return ledger
-    return replace(ledger, served_in_part=served_in_part_by_events(target.load_releases(name), target.load_events(name)))
+    return replace(
+        ledger, served_in_part=served_in_part_by_events(target.load_releases(name), target.load_events(name))
+    )
 
 
 def ledger_after_move(target: OpenedTarget, name: str, ledger: Ledger, traffic: Mapping[str, int]) -> Ledger:

@@ -28,7 +28,9 @@ _RAGGED_HINT = (
     "remove notes and totals below the table; quote values that hold the sign between fields, "
     "or name that sign with --delimiter"
 )
-_END_HINT = "write a name in the header for each of these fields, or save the file again without empty columns behind the last"
+_END_HINT = (
+    "write a name in the header for each of these fields, or save the file again without empty columns behind the last"
+)
 _BEHIND = "stands behind the columns of periods"
 _NAMED = "the values of the columns of periods; --target gives them another name"
 

@@ -1,8 +1,9 @@
 """The next state of each alert, and whether to notify people: from the previous state, the verdicts and the silences.
 
 The same evidence again changes nothing, so a pass may be repeated. An incident begins when an alert fires, continues while data
-is missing, and ends when the metric is known to be good again. A loss of data without an incident ends with the next verdict. Terms as in Prometheus' Alertmanager
-(prometheus.io/docs/alerting): silences mute one alert for a time, an alert that fires inhibits those that it names.
+is missing, and ends when the metric is known to be good again. A loss of data without an incident ends with the next verdict. Terms
+as in Prometheus' Alertmanager (prometheus.io/docs/alerting): silences mute one alert for a time, an alert that fires inhibits those
+that it names.
 """
 
 from __future__ import annotations

@@ -37,8 +37,10 @@ def alert_notices(
 
 def _alert_notice(spec: Forecast, record: AlertRecord, severity: Severity, version: str | None, now: str) -> Notice:
     name, is_lost = spec.metadata.name, record.state == NO_DATA
-    notice_id = digest([record.incident, record.state], 32) if record.incident else lost_data_id(
-        name, record.name, record.since
+    notice_id = (
+        digest([record.incident, record.state], 32)
+        if record.incident
+        else lost_data_id(name, record.name, record.since)
     )
     return Notice(
         id=notice_id,

@@ -123,9 +123,7 @@ def _rollback_targets(facts: RollbackFacts) -> tuple[Release | None, ...]:
         return last
     good = good_releases(facts.releases, facts.versions, facts.serves, facts.ledger, facts.spec)
     good = tuple(
-        release
-        for release in served_in_full(good, facts.ledger)
-        if release.version in facts.whole - facts.fallbacks
+        release for release in served_in_full(good, facts.ledger) if release.version in facts.whole - facts.fallbacks
     )
     if facts.spec.rollback.to == "last-good":
         return (*good, *last)
@@ -134,7 +132,10 @@ def _rollback_targets(facts: RollbackFacts) -> tuple[Release | None, ...]:
 
 
 def _previous_release(facts: RollbackFacts) -> Release | None:
-    """Return the newest release of another version before the one that serves. A release that never served everything is passed over."""
+    """Return the newest release of another version before the one that serves.
+
+    A version that never served everything is passed over.
+    """
     full = served_in_full(facts.releases, facts.ledger)
     ordered = sorted(full, key=lambda release: release.release, reverse=True)
     after = [

@@ -10,8 +10,26 @@ from dataclasses import dataclass
 PORTUGUESE = "pt-BR"
 # Names of columns that are Portuguese and of no other language that is written with decimal commas, without accents.
 _WORDS = frozenset(
-    "cidade cidades descricao estoque faturamento loja lojas preco produto produtos promocao qtd qtde quantidade receita "
-    "regiao venda vendas".split()
+    [
+        "cidade",
+        "cidades",
+        "descricao",
+        "estoque",
+        "faturamento",
+        "loja",
+        "lojas",
+        "preco",
+        "produto",
+        "produtos",
+        "promocao",
+        "qtd",
+        "qtde",
+        "quantidade",
+        "receita",
+        "regiao",
+        "venda",
+        "vendas",
+    ]
 )
 _NEUTRAL = ("", "C", "POSIX", "en")  # languages of a locale that tell nothing of the person's own
 _REAL = ("R$", "BRL")

@@ -84,7 +84,12 @@ def test_parquet_is_understood_and_the_spec_applies() -> None:
     ],
 )
 def test_a_project_of_a_brazilian_reader_or_file_has_portuguese_pages(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], locale: str, names: str, line: str | None, said: str | None
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    locale: str,
+    names: str,
+    line: str | None,
+    said: str | None,
 ) -> None:
     for name in ("LC_ALL", "LC_MESSAGES"):
         monkeypatch.delenv(name, raising=False)
@@ -94,7 +99,9 @@ def test_a_project_of_a_brazilian_reader_or_file_has_portuguese_pages(
     assert front.run(["init", "new", "--from", "v.csv"]) == 0
     text = Path("new/mlspec.yaml").read_text()
     assert [row for row in text.splitlines() if "language:" in row] == ([line] if line else [])
-    assert (": ".join(["(language: pt-BR in mlspec.yaml)", said or ""]) in capsys.readouterr().out) is (said is not None)
+    assert (": ".join(["(language: pt-BR in mlspec.yaml)", said or ""]) in capsys.readouterr().out) is (
+        said is not None
+    )
     assert read_project_specs([], Path("new").absolute(), "local").project is not None
     assert page_language(Path("new").absolute(), None) == ("pt-BR" if said else "en")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlspec import clock
 from mlspec.cli import notices
 from mlspec.cli.commands import reconcile
 from mlspec.engine.fleet import inbox_items
@@ -314,7 +314,7 @@ def test_a_notice_that_was_given_up_can_be_discarded_and_nothing_else_is_resumed
         assert wrong.code == 2
         assert "1 notice discarded, by " in mlspec("resume", "demand", "--notices", "discard").out
         mlspec("reconcile", "--once")
-        (item,), undelivered = inbox_items(target_at(Path()), ["demand"], datetime.now(UTC))
+        (item,), undelivered = inbox_items(target_at(Path()), ["demand"], clock.utc_now())
         assert (item.alert, item.delivery, undelivered) == ("accuracy", "discarded", [])
         assert "did not accept" not in mlspec("status").out
         assert "NoticesSettled: 1 notice discarded" in mlspec("history", "demand").out

@@ -36,7 +36,11 @@ def test_a_narrow_terminal_shows_the_columns_that_tell_most_and_names_the_others
     assert titles.split() == ["store", "day", "mean", "q0.1", "q0.25", "q0.75", "q0.9"]
     assert max(map(len, (titles, row))) <= 50
     assert note == "(--output csv or a wider terminal also shows: cutoff, q0.5, version)"
-    assert as_text(WIDE, None, 10).splitlines()[0].split() == ["store", "day", "mean"]  # what a forecast is, however narrow
+    assert as_text(WIDE, None, 10).splitlines()[0].split() == [
+        "store",
+        "day",
+        "mean",
+    ]  # what a forecast is, however narrow
 
 
 def test_stock_levels_fit_a_narrow_terminal_by_what_is_ordered() -> None:

@@ -296,7 +296,10 @@ def test_with_data_it_names_totals_below_the_table_by_their_label(
     sales.write_text(sales.read_text() + "TOTAL,,123\nTotal geral,,123\n,,5\n")
     assert front.run(["validate", "--data"]) == 1
     out = capsys.readouterr().out
-    assert "dataset.series[0]: sales.csv row 86: 'TOTAL' labels a total: remove this row from the file; sales.csv row 87: " in out
+    assert (
+        "dataset.series[0]: sales.csv row 86: 'TOTAL' labels a total: remove this row from the file; sales.csv row 87: "
+        in out
+    )
     assert "row 86: '' is empty" not in out
     assert "row 88: '' is empty" in out
 
@@ -305,7 +308,11 @@ def test_with_data_it_names_totals_below_the_table_by_their_label(
     ("first", "end", "said"),
     [
         (3, ",", "sales.csv row 3: has 4 fields, the header has 3: remove the sign ',' at its end; sales.csv row 4: "),
-        (2, ",,,", "no row of 'data/sales.csv' can be read: row 2 of sales.csv has 6 fields, the header has 3: remove the 3"),
+        (
+            2,
+            ",,,",
+            "no row of 'data/sales.csv' can be read: row 2 of sales.csv has 6 fields, the header has 3: remove the 3",
+        ),
     ],
 )
 def test_with_data_rows_that_end_in_delimiters_are_answered_with_what_to_remove(
@@ -314,7 +321,9 @@ def test_with_data_rows_that_end_in_delimiters_are_answered_with_what_to_remove(
     """`first` is the first row that ends so; the header is row 1."""
     monkeypatch.chdir(project(tmp_path))
     lines = Path("data/sales.csv").read_text().splitlines()
-    Path("data/sales.csv").write_text("\n".join([*lines[: first - 1], *(f"{line}{end}" for line in lines[first - 1 :]), ""]))
+    Path("data/sales.csv").write_text(
+        "\n".join([*lines[: first - 1], *(f"{line}{end}" for line in lines[first - 1 :]), ""])
+    )
     assert front.run(["validate", "--data"]) == 1
     assert said in capsys.readouterr().out
 

@@ -162,7 +162,7 @@ def test_a_person_s_rollback_is_held_until_a_person_resumes(world: World) -> Non
 def test_a_person_s_rollback_out_of_a_rollout_goes_to_what_served_before_and_not_to_a_canary_that_was_replaced(
     world: World,
 ) -> None:
-    first, second = on_its_way(world)
+    _first, second = on_its_way(world)
     roll_out(world, second)
     world.write(deployment=CANARY, model={"seed": 2})
     world.look()

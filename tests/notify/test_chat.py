@@ -56,7 +56,8 @@ TO = ("planner@example.com", "oncall@example.com")
 HOSTILE = "<!channel> & <@U1> [x](http://evil) <at>all</at> *b* `c` \r\nBcc: a@example.com \x1b[31m \u202e"
 PAGE = "https://forecasts.example.com/acme/forecasts/demand"
 ALL = [
-    notice(), notice(state="resolved", value=0.1), notice(state="data-back"), notice(state="no-data", severity="warning", alert="stale"),
+    notice(), notice(state="resolved", value=0.1), notice(state="data-back"),
+    notice(state="no-data", severity="warning", alert="stale"),
     notice(alert=None, kind="rollback", state="rolled-back", version="v1"), notice(alert=None, kind="hold", state="held"),
     notice(alert=None, kind="stalled", state="stalled", severity="warning"),
     notice(alert=None, kind="rollout", state="stepped", severity="info", version="v2"),

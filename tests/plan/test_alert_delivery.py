@@ -49,11 +49,15 @@ def test_a_notice_that_a_person_discarded_is_said_until_its_incident_is_over() -
     assert [alert_delivery(alert, [], has_receivers=True) for alert in (accuracy, other)] == ["discarded", "delivered"]
     assert mark_discarded((told,), [waiting(at="2026-01-01T00:00:00Z", next_at=None)]) == (told,)  # an earlier incident
     ledger = Ledger(alerts=(accuracy,))
-    for day, (state, discarded) in enumerate([("firing", True), ("no-data", True), ("ok", False), ("firing", False)], 3):
+    for day, (state, discarded) in enumerate(
+        [("firing", True), ("no-data", True), ("ok", False), ("firing", False)], 3
+    ):
         verdict = AlertVerdict("accuracy", state, 0.3, "it")  # type: ignore[arg-type]
         now = f"2026-01-{day:02}T00:00:00Z"
         ledger = settle_alerts(
-            advance_alerts("demand", [alert_of(above=0.2, name="accuracy")], {"accuracy": verdict}, ledger, now), ledger, now
+            advance_alerts("demand", [alert_of(above=0.2, name="accuracy")], {"accuracy": verdict}, ledger, now),
+            ledger,
+            now,
         )
         assert ledger.alerts[0].discarded is discarded
 

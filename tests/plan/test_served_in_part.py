@@ -33,8 +33,8 @@ def test_a_version_served_in_part_until_it_has_all_traffic_once_whichever_way_it
     known: tuple[str, ...] = ()
     full: set[str] = set()
     stable = ""
-    for number, (version, share) in enumerate(moves, 1):
-        share = share if stable not in ("", version) else 100
+    for number, (version, first_share) in enumerate(moves, 1):
+        share = first_share if stable not in ("", version) else 100
         traffic = traffic_split(version, stable, share)
         releases.append(release(number, version))
         rollout = None if share == 100 else RolloutProgress(version, number, stable, 1, 0, AT, AT)

@@ -38,7 +38,8 @@ from mlspec.forecast.reading.times import YEARS
 
 CellKind = Literal["number", "time"]
 Kinds = Mapping[str, CellKind]  # by the name of a column
-AT_END = " at its end"  # how the problem of a row ends that only has too many signs between fields behind its last field
+# How the problem of a row ends that only has too many signs between fields behind its last field.
+AT_END = " at its end"
 _TYPES = {"number": pa.float64(), "time": pa.timestamp("ns")}
 _PARALLEL = 2**24  # bytes of a file from which several threads are worth their start
 _LARGEST_BLOCK = 2**26  # a row is at most so long
