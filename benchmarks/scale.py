@@ -1,7 +1,7 @@
 """How long each step takes and how much memory, beside a bare script of mlforecast and LightGBM, and how both grow with the series.
 
-Run: python benchmarks/scale.py [SERIES...] [--days DAYS] [--theta]; 30490 is as many as the M5 competition has. Each step of mlspec,
-the bare script (`_bare_script.py`: the same lags, trees, windows and threads) and pandas' reading of the same file are processes of
+Run: python benchmarks/scale.py [SERIES...] [--days DAYS] [--theta]; 30490 is as many as the M5 competition has. Each step of mlspec
+and the bare script (`_bare_script.py`: the same lags, trees, windows, threads) and pandas reading the same file are processes of
 their own. The ratio of time is of whole processes, with their start: at one thread of the seconds of processors, which other work
 on the machine changes little, at several of the clock's. Memory is the peak with all children. The WAPE of both stands beside, as
 they do the same work. Prints a table for each number of threads, and how much time and memory grow. Exits 1 beyond a bar at the
