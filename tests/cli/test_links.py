@@ -23,7 +23,7 @@ from tests.engine.steps import engine, spec
 from tests.examples import project
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-HEX = re.compile(r"[0-9a-f]{64}|(?<=/)[0-9a-f]{2}(?=/)")
+HEX = re.compile(r"[0-9a-f]{64}|(?<=/)[0-9a-f]{2}(?=/|$)")
 COMMANDS = {
     "init": ("init", "."),
     "apply": ("apply",),
@@ -44,12 +44,18 @@ def _listen(event: str, words: tuple[Any, ...]) -> None:
         if words[2] & WRITING:
             _heard.append(Path(words[0]))
     elif event in ("os.mkdir", "os.remove"):
-        _heard.append(Path(os.fsdecode(words[0])))
+        _heard.append(_place(words[0], words[-1]))
     elif event == "os.rename":
-        _heard.append(Path(os.fsdecode(words[1])))
+        _heard.append(_place(words[1], words[-1]))
     elif event == "sqlite3.connect" and str(words[0]).startswith("file:"):
         path = Path(str(words[0]).removeprefix("file://").partition("?")[0])
         _heard.extend([path, path.with_name(f"{path.name}-journal")])
+
+
+def _place(name: Any, folder: int) -> Path:
+    """Where a name is that may be relative to an open folder, as where `shutil.rmtree` removes; -1 stands for no folder."""
+    link = Path(f"/proc/self/fd/{folder}")
+    return (link.readlink() if link.is_symlink() else Path()) / os.fsdecode(name)
 
 
 @pytest.fixture(scope="module", autouse=True)
