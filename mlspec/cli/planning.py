@@ -10,12 +10,12 @@ from pathlib import Path
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, is_folder, load_specs, open_specs
 from mlspec.cli.senders import NoticeSettings, notice_settings
-from mlspec.cli.target import open_engine
+from mlspec.cli.target import open_engine, open_here
 from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.engine.plan import make_plan
 from mlspec.engine.provision import OpenedPlan, PlanRequest, open_plan
-from mlspec.engine.target_kinds import find_target, open_target
+from mlspec.engine.target_kinds import find_target
 from mlspec.plan.select import select_names
 from mlspec.spec import Fault, ResolvedSpec
 from mlspec.targets.checkout import git_commit
@@ -32,11 +32,14 @@ class LoopInput:
 
 
 def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], tell: ProgressReporter) -> LoopInput:
-    """Return the specs under `paths` that `select` takes, for the loop: a file with a fault does not stop the others."""
+    """Return the specs under `paths` that `select` takes, for the loop: a spec with a fault does not stop the others.
+
+    Raises SpecError if mlspec.yaml is invalid.
+    """
     root = find_root()
     loaded = load_specs(paths, target)
     retention = loaded.project.retention if loaded.project else None
-    engine = open_engine(open_target(loaded.project, root, target), root, tell, retention)
+    engine = open_engine(open_here(target), root, tell, retention)
     names = select_names(lambda: make_plan(engine, loaded.specs, None), select, [spec.name for spec in loaded.specs])
     chosen_specs = tuple(spec for spec in loaded.specs if spec.name in names)
     return LoopInput(chosen_specs, loaded.faults, engine, notice_settings(loaded.project))

@@ -31,5 +31,8 @@ def timestamp() -> str:
 
 
 def open_here(name: str) -> OpenedTarget:
-    """Return the target of this name for commands that need no spec: reads only mlspec.yaml."""
+    """Return the target of this name for commands that need no spec, or that do without invalid ones: reads only mlspec.yaml.
+
+    Raises SpecError if mlspec.yaml is invalid: it says where the record is, and no other record may stand in for it.
+    """
     return open_target(open_specs((), name).project, find_root(), name)

@@ -108,8 +108,8 @@ def nearest_word(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint with the nearest known word. If none is near, the hint lists the known words, if they are few."""
-    names = list(known)
+    """Return a hint with the nearest known word. If none is near, the hint lists the known words once each, if they are few."""
+    names = list(dict.fromkeys(known))
     near = nearest_word(word, names)
     if near:
         return f"did you mean '{near}'?"

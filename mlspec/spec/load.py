@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ _SUFFIXES = (".yaml", ".yml")
 @dataclass(frozen=True)
 class LoadedSpecs:
     """The result of reading. `specs` are sorted by name, and complete only if `faults` is empty; `files` counts spec files.
+
+    Specs that share a name are not among `specs`: which of them is meant is not known.
 
     `faults` are by file, and at most those that `limit_faults` shows.
     """
@@ -55,7 +58,9 @@ def read_specs(paths: Sequence[Path], root: Path, target: str) -> LoadedSpecs:
         else:
             resolved_specs.append((document, outcome))
     faults += find_collisions(resolved_specs)
-    specs = tuple(sorted((resolved for _, resolved in resolved_specs), key=lambda resolved: resolved.name))
+    uses = Counter(resolved.name for _, resolved in resolved_specs)
+    clear_specs = (resolved for _, resolved in resolved_specs if uses[resolved.name] == 1)
+    specs = tuple(sorted(clear_specs, key=lambda resolved: resolved.name))
     return LoadedSpecs(
         specs,
         project,

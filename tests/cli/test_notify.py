@@ -77,7 +77,10 @@ def test_a_call_that_names_no_receiver_is_refused(mlspec: Mlspec, receivers: Mls
     said = receivers("notify", "test", "demand", "--receiver", "email")
     assert (said.code, "no receiver of the kind 'email'" in said.err) == (2, True)
     path = Path("specs/demand.yaml")
-    path.write_text(path.read_text().replace(RECEIVERS, ""))
+    path.write_text(path.read_text() + "  - {slack: {secret: another-slack}}\n")
+    said = receivers("notify", "test", "demand", "--receiver", "x")
+    assert "known: slack, teams, pagerduty\n" in said.err
+    path.write_text(path.read_text().partition("\nnotify:")[0])
     said = mlspec("notify", "test", "demand")
     assert (said.code, "names no receiver" in said.err) == (2, True)
     said = mlspec("notify", "test", "demnd")

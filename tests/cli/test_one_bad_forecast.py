@@ -132,3 +132,34 @@ def test_a_fault_in_one_spec_stops_no_rollback_of_another_forecast(two: Mlspec, 
     said = two("rollback", "bad", "--reason", "a drill")
     assert said.code == 1
     assert "specs/bad.yaml" in said.err
+
+
+def test_a_name_that_two_files_have_is_worked_on_from_neither(two: Mlspec, quick: Steps) -> None:
+    assert two("apply").code == 0
+    history = two("history", "bad").out
+    Path("specs/a-copy.yaml").write_text(spec_text("bad", "[{metric: wape, below: 0.8}]"))
+    for _ in range(2):  # either file would be a change for the other
+        said = two("reconcile", "--once", "--output", "json")
+        assert (said.code, "the name 'bad' is taken by specs/a-copy.yaml" in said.err) == (1, True)
+        assert [each["name"] for each in json.loads(said.out)["forecasts"]] == ["good"]
+    assert two("history", "bad").out == history
+    said = two("hold", "bad", "--reason", "which one?")
+    assert (said.code, "is taken by" in said.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("reconcile", "--once"), ("status",), ("get", "good"), ("forecast", "good"), ("history", "good"),
+        ("prune", "--dry-run"), ("serve", "good", "--port", "0"),
+    ],
+)  # fmt: skip
+def test_no_other_record_stands_in_for_the_one_that_an_invalid_project_file_names(
+    two: Mlspec, quick: Steps, words: tuple[str, ...]
+) -> None:
+    path = Path("mlspec.yaml")
+    path.write_text(path.read_text() + "targets: {local: {type: local, path: record}}\nretentoin: {releases: 20}\n")
+    said = two(*words)
+    assert (said.code, said.out) == (1, "")
+    assert "unknown key 'retentoin'" in said.err
+    assert not Path(".mlspec").exists()

@@ -276,6 +276,15 @@ def test_a_webhook_on_this_machine_is_called_only_if_the_project_allows_it(
         assert "did not accept" not in mlspec("status").out
 
 
+def test_with_json_a_notice_that_arrived_is_said_beside_stdout(told: Callable[[Receiver], Mlspec]) -> None:
+    allow_loopback()
+    with receiving() as receiver:
+        said = told(receiver)("reconcile", "--once", "--output", "json")
+    assert len(receiver.got) == 1
+    assert json.loads(said.out)["forecasts"][0]["heard"]
+    assert "demand: notified webhook:oncall" in said.err
+
+
 def test_a_notice_that_was_given_up_is_shown_until_somebody_sends_it_again(told: Callable[[Receiver], Mlspec]) -> None:
     allow_loopback()
     with receiving((404, {}), (404, {}), (204, {})) as receiver:

@@ -13,8 +13,8 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.table import format_table
+from mlspec.cli.target import open_here
 from mlspec.clock import utc_now
-from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit, UsageError
 from mlspec.spec import LoadedSpecs, ResolvedSpec
 from mlspec.spec.candidates import Custom
@@ -36,7 +36,7 @@ def command(model: str, name: str | None, target: str, output: str) -> int:
     """
     loaded = load_specs([Path("specs")], target)
     spec = _choose_spec(loaded, model, name)
-    trial = _try_on_target(loaded, spec, model, target)
+    trial = _try_on_target(spec, model, target)
     if output == "json":
         click.echo(json.dumps({"forecast": spec.name, **trial.facts}, indent=2, allow_nan=False))
     else:
@@ -66,15 +66,14 @@ def _find_custom(spec: ResolvedSpec, model: str) -> Custom | None:
     return next((each for each in listed if isinstance(each, Custom) and each.class_ == model), None)
 
 
-def _try_on_target(loaded: LoadedSpecs, spec: ResolvedSpec, model: str, target: str) -> Any:
+def _try_on_target(spec: ResolvedSpec, model: str, target: str) -> Any:
     from mlspec.jobs import require_models
 
     require_models()
     from mlspec.jobs.model_check import try_model
 
     candidate = _find_custom(spec, model) or _as_candidate(model)
-    root = find_root()
-    opened = open_target(loaded.project, root, target)
+    root, opened = find_root(), open_here(target)
     with temporary_folder() as folder:
         local_spec, base = opened.fetch_source(spec.forecast, root, folder)
         return try_model(local_spec, resolved_json(local_spec), candidate, root, base, utc_now().isoformat())

@@ -11,11 +11,10 @@ from mlspec.cli.commands.status import as_json as status_json
 from mlspec.cli.complete import complete_names
 from mlspec.cli.describe_text import ForecastDescription, as_text
 from mlspec.cli.project import find_root, known_forecasts, load_default_specs
-from mlspec.cli.target import timestamp
+from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.history_json import event_json, release_json, version_json
 from mlspec.engine.status import find_status
-from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit, StateError
 from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
@@ -35,9 +34,8 @@ def command(name: str, target: str, output: str, limit: int) -> int:
     Below them what needs somebody, the newest versions and events. `mlspec status` lists all forecasts, `mlspec history` all that
     happened to one.
     """
-    root = find_root()
-    loaded = load_default_specs(root, target)
-    opened = open_target(loaded.project, root, target)
+    loaded = load_default_specs(find_root(), target)
+    opened = open_here(target)
     known_name(name, known_forecasts(loaded, opened))
     metadata = next((spec.forecast.metadata for spec in loaded.specs if spec.name == name), None)
     described = _describe(opened, name, metadata)

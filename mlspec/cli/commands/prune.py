@@ -5,25 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from mlspec.cli import options
 from mlspec.cli.approval import approve_all, approve_prune
 from mlspec.cli.complete import complete_names
-from mlspec.cli.faults import as_text
-from mlspec.cli.messages import report, say_error
+from mlspec.cli.messages import say_error
 from mlspec.cli.project import find_root, load_default_specs
 from mlspec.cli.table import format_table
-from mlspec.cli.target import open_engine
+from mlspec.cli.target import open_engine, open_here
 from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.prune import ForecastPrune, PrunedForecast, PrunePlan
-from mlspec.engine.target_kinds import open_target
-from mlspec.errors import SpecError, UsageError
+from mlspec.errors import UsageError
 from mlspec.plan.select import recorded_name
 from mlspec.spec import LoadedSpecs
-from mlspec.spec.load import PROJECT_FILE
 from mlspec.spec.retention import Retention
 from mlspec.state.record import FileRef
 from mlspec.targets.user import current_user
@@ -46,8 +42,8 @@ def command(names: tuple[str, ...], target: str, output: str, yes: bool, lock_ti
     """
     root = find_root()
     loaded = load_default_specs(root, target)
+    opened = open_here(target)
     retention = _required_retention(loaded)
-    opened = open_target(loaded.project, root, target)
     recorded = opened.forecast_names()
     chosen = tuple(dict.fromkeys(recorded_name(name, recorded) for name in names)) or recorded
     plan = PrunePlan(
@@ -75,10 +71,6 @@ def command(names: tuple[str, ...], target: str, output: str, yes: bool, lock_ti
 
 
 def _required_retention(loaded: LoadedSpecs) -> Retention:
-    wrong = [fault for fault in loaded.faults if Path(fault.file).name == PROJECT_FILE]
-    if loaded.project is None and wrong:
-        report(as_text(wrong), "ERROR")
-        raise SpecError("mlspec.yaml is invalid; nothing was changed", hint="correct it: `retention` stands in it")
     if loaded.project is None or loaded.project.retention is None:
         raise UsageError(
             "mlspec.yaml has no `retention`, so nothing is ever removed",

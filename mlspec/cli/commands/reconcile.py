@@ -181,13 +181,14 @@ def _run_pass(call: _LoopOptions, last_texts: dict[str, str]) -> int:
         at_once = call.jobs if target.supports_fork else 1
         spread = partial(_spread, call, target.containers, share)
         passes = reconcile_specs(loop_input.engine, specs, call.lock_timeout, at_once, spread)
-    send_due_notices(target, click.echo, loop_input.notices, share)
+    say = report if call.output == "json" else click.echo  # stdout has JSON alone
+    send_due_notices(target, say, loop_input.notices, share)
     if loop_input.faults:
         report(faults_text(loop_input.faults), "ERROR")
     _print_pass(call, passes, last_texts)
     newest = {result.forecast: result for result in passes}
     for followed in follow_work(loop_input.engine, specs, passes, call.follow, call.lock_timeout):
-        send_due_notices(target, click.echo, loop_input.notices, share)
+        send_due_notices(target, say, loop_input.notices, share)
         _print_pass(call, followed, last_texts)
         newest |= {result.forecast: result for result in followed}
     worst_code = pass_exit_code(tuple(newest.values()))

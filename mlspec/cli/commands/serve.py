@@ -22,7 +22,7 @@ from mlspec.cli.project import find_root, known_forecasts, load_default_specs
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.project_specs import page_language
-from mlspec.engine.target_kinds import open_pinned_view, open_serving_view, open_target
+from mlspec.engine.target_kinds import open_pinned_view, open_serving_view
 from mlspec.engine.what_if import WhatIfComparison, compare_what_if
 from mlspec.errors import Exit, MissingExtra, Refused, StateError, Terminated, UsageError
 from mlspec.plan.select import known_name
@@ -211,7 +211,7 @@ def _served_target(names: tuple[str, ...], target: str) -> Target:
     loaded = load_default_specs(root, target)
     if names and (served := open_serving_view(loaded.project, root, target, names)):
         return served  # Vertex AI starts the server with an account that can read only these forecasts
-    opened_target = open_target(loaded.project, root, target)
+    opened_target = open_here(target)
     known = known_forecasts(loaded, opened_target)
     if not known and not loaded.files:
         hint = "run it in a project's folder, or name one: mlspec -C DIR serve"

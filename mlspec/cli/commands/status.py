@@ -19,10 +19,9 @@ from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, known_forecasts, load_default_specs, without_spec_sentence
 from mlspec.cli.status_text import WIDTH, as_text
 from mlspec.cli.streams import is_reader_gone
-from mlspec.cli.target import timestamp
+from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.status import ForecastStatus, find_status
-from mlspec.engine.target_kinds import open_target
 from mlspec.errors import UNREACHABLE, Exit, UsageError
 from mlspec.plan.natural_order import natural_key
 from mlspec.plan.select import known_name, select_names
@@ -93,7 +92,7 @@ def _load_statuses(call: _StatusOptions) -> tuple[list[ForecastStatus], LoadedSp
     """Return the state of the forecasts that the call names, and the specs as they are now."""
     root = find_root()
     loaded = load_default_specs(root, call.target)
-    opened_target = open_target(loaded.project, root, call.target)
+    opened_target = open_here(call.target)
     known = known_forecasts(loaded, opened_target)
     chosen_names = tuple(known_name(name, known) for name in call.names) or known
     plan_now = partial(_plan_now, opened_target, loaded)
