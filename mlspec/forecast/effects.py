@@ -225,8 +225,7 @@ def _as_columns(history: pd.DataFrame, ahead: pd.DataFrame, categories: list[str
         means = past.groupby(history[ID], sort=False).mean()
         middle = float(past.mean()) if past.notna().any() else 0.0  # of a series without any value
         past, future = (
-            values.fillna(ids.map(means)).fillna(middle)
-            for values, ids in ((past, history[ID]), (future, ahead[ID]))
+            values.fillna(ids.map(means)).fillna(middle) for values, ids in ((past, history[ID]), (future, ahead[ID]))
         )
     return past.to_numpy()[:, None], future.to_numpy()[:, None]
 
