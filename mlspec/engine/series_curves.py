@@ -15,7 +15,7 @@ from typing import Any
 from mlspec.engine.overview import find_previous_run
 from mlspec.engine.rows import plain_rows
 from mlspec.errors import MissingExtra, NotFound, UsageError
-from mlspec.models import SERIES, TIME
+from mlspec.models import OBSERVED, SERIES, TARGET, TIME
 from mlspec.render.chart import Value
 from mlspec.render.page_facts import SeriesCurve
 from mlspec.spec.faults import did_you_mean
@@ -70,7 +70,7 @@ def load_curves(source: CurveSource, ids: Sequence[str] | None = None) -> dict[s
         return {}
     names = {key: unique_id for unique_id, key in keys.items()}
     only = list(keys) if ids is not None else None
-    history = _points_by_id(source.panel, only, "y")
+    history = _actual_points(source.panel, only)
     tested = _points_by_id([source.backtest], only, "mean", candidate=source.candidate)
     newest = _run_points(source, source.forecast, names, few=ids is not None)
     earlier = _run_points(source, source.earlier, names, few=ids is not None) if source.earlier else {}
@@ -120,9 +120,12 @@ def find_series(source: CurveSource, wanted: Mapping[str, str]) -> str:
 
 
 def load_total_curve(source: CurveSource) -> SeriesCurve:
-    """Return the sums over all series. Quantiles are those of the total level, if there is one: they are no sum of quantiles."""
+    """Return the sums over all series. Quantiles are those of the total level, if there is one: they are no sum of quantiles.
+
+    A period has an actual sum where enough series have a value (`dataset.actuals.min_coverage`), as levels have.
+    """
     time = source.spec.dataset.time
-    history = _sum_by(_read(source.panel, [TIME, "y"]), TIME, "y")
+    history = _sum_actuals(source.panel, source.spec.dataset.actuals.min_coverage)
     newest = _sum_by(_read([source.forecast], [time, "mean"]), time, "mean")
     earlier = _sum_by(_read([source.earlier], [time, "mean"]), time, "mean") if source.earlier else []
     texts = _period_texts(source.zone, history, newest, earlier)
@@ -161,6 +164,30 @@ def _series_keys(source: CurveSource, ids: Sequence[str] | None) -> dict[str, tu
     table = _read([source.series], [SERIES, *names], None if ids is None else [(SERIES, "in", list(ids))])
     columns = [table.column(name).to_pylist() for name in (SERIES, *names)]
     return {str(unique_id): key for unique_id, *rest in zip(*columns, strict=True) for key in [tuple(rest)]}
+
+
+def _actual_points(paths: Sequence[Path], ids: Sequence[str] | None) -> Points:
+    """Return the values of each series that somebody recorded: one that mlspec filled in is None."""
+    table = _read_actuals(paths, [SERIES], [(SERIES, "in", list(ids))] if ids is not None else None)
+    return {str(unique_id): points for (unique_id,), points in _lists(table, [SERIES], TIME, [TARGET])[TARGET].items()}
+
+
+def _read_actuals(paths: Sequence[Path], keys: Sequence[str], where: Any = None) -> Any:
+    table = _read(paths, [*keys, TIME, TARGET, OBSERVED], where)
+    known = _arrow().compute.if_else(table.column(OBSERVED), table.column(TARGET), None)
+    return table.set_column(table.schema.get_field_index(TARGET), TARGET, known)
+
+
+def _sum_actuals(paths: Sequence[Path], coverage: float) -> list[tuple[Any, Any]]:
+    """Return the sum of the recorded values of each period; None where too few series have one."""
+    table = _read_actuals(paths, [])
+    counted = [(TARGET, "sum"), (TARGET, "count"), (OBSERVED, "count")]
+    sums = table.group_by([TIME]).aggregate(counted).sort_by([(TIME, "ascending")]).to_pydict()
+    columns = (sums[name] for name in (TIME, f"{TARGET}_sum", f"{TARGET}_count", f"{OBSERVED}_count"))
+    return [
+        (time, total if known and known >= coverage * rows else None)
+        for time, total, known, rows in zip(*columns, strict=True)
+    ]
 
 
 def _points_by_id(paths: Sequence[Path], ids: Sequence[str] | None, value: str, candidate: str | None = None) -> Points:

@@ -201,23 +201,33 @@ def _fourier_terms(season: float, terms: int, count: int) -> Array:
 
 
 def covariate_values(panel: Panel) -> tuple[Array, Array]:
-    """Return the known covariates of history and horizon as numbers: one column for each number, one for each category."""
+    """Return the known covariates of history and horizon as numbers: one column for each number, one for each category.
+
+    A number that is missing, as in a period without a row, is the mean of its series: so it says nothing of that period.
+    """
     known = list(panel.layout.known)
     ahead = horizon_frame(panel).merge(panel.future[[ID, TIME, *known]], on=[ID, TIME], how="left")
     categories = CategoryEncoder.from_panel(panel).categories
-    columns = [_as_columns(panel.frame[name], ahead[name], categories.get(name)) for name in known]
+    columns = [_as_columns(panel.frame[[ID, name]], ahead[[ID, name]], categories.get(name)) for name in known]
     history = [pair[0] for pair in columns] or [np.empty((len(panel.frame), 0))]
     future = [pair[1] for pair in columns] or [np.empty((len(ahead), 0))]
     return np.column_stack(history), np.column_stack(future)
 
 
-def _as_columns(history: pd.Series, ahead: pd.Series, categories: list[str] | None) -> tuple[Array, Array]:
+def _as_columns(history: pd.DataFrame, ahead: pd.DataFrame, categories: list[str] | None) -> tuple[Array, Array]:
+    """Return one covariate, the second column beside the series' id, as columns of numbers."""
+    name = history.columns[1]
     if categories is not None:
         names = pd.Index(categories)
-        return _one_hot(history, names), _one_hot(ahead, names)
-    numbers = history.astype("float64")
-    middle = float(numbers.mean()) if numbers.notna().any() else 0.0
-    return numbers.fillna(middle).to_numpy()[:, None], ahead.astype("float64").fillna(middle).to_numpy()[:, None]
+        return _one_hot(history[name], names), _one_hot(ahead[name], names)
+    past, future = history[name].astype("float64"), ahead[name].astype("float64")
+    if past.hasnans or future.hasnans:
+        means = past.groupby(history[ID], sort=False).mean()
+        middle = float(past.mean()) if past.notna().any() else 0.0  # of a series without any value
+        past, future = (
+            values.fillna(ids.map(means)).fillna(middle) for values, ids in ((past, history[ID]), (future, ahead[ID]))
+        )
+    return past.to_numpy()[:, None], future.to_numpy()[:, None]
 
 
 def _one_hot(column: pd.Series, names: pd.Index) -> npt.NDArray[Any]:

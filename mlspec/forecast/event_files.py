@@ -36,7 +36,8 @@ _MEANINGS = {
 }  # fmt: skip
 _FORMS = ({"date"}, {"start", "end"})  # the columns of days that a file may have
 _HINT = (
-    "write the columns date, or start and end, and event if the file holds several events; or data, início, fim, evento"
+    "write the columns date, or start and end, and event if the file holds several events; or data, início, fim, evento. "
+    "Days are of all series: what is of single ones, such as a product's promotion, is a known covariate"
 )
 
 
@@ -152,7 +153,7 @@ def _explain_columns(header: Sequence[str], key: str) -> str:
     delimiter = next((sign for sign in ";|\t" if len(header) == 1 and sign in header[0]), None)
     if delimiter is not None:
         return f"if '{delimiter}' stands between its columns, write delimiter: \"{delimiter}\" in {key}"
-    return explain_names(header) or _HINT
+    return explain_names(header, key) or _HINT
 
 
 def _type_rows(

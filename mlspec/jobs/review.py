@@ -104,7 +104,9 @@ def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root:
         for field, name in roles:
             if name not in columns and not (dialect.layout == "wide" and field[1] in ("time", "target")):
                 message = f"{file.name} has no column '{name[:80]}'"
-                yield Problem(field, "no-such-column", message, explain_names(columns) or did_you_mean(name, columns))
+                yield Problem(
+                    field, "no-such-column", message, explain_names(columns, where) or did_you_mean(name, columns)
+                )
 
 
 def _bad_cells(rows: TypedRows, roles: Roles, elsewhere: Field) -> Iterator[Problem]:

@@ -176,6 +176,8 @@ def test_windows_of_hours_are_a_whole_week_where_there_are_two_more(
         (b"date,units\n01/02/2024,1\n02/02/2024,2\n", "'01/02/2024' in date has two readings"),
         (b"date,units\nmonday,1\ntuesday,2\n", "no column holds dates: tried date ('monday')"),
         (b"date,units\n2024-01-01,1.050\n2024-01-02,950\n", "'1.050' in units has two readings"),
+        (b"code;date;units\n01.0234;01/2024;1.050\n01.0234;02/2024;950\n", "'1.050' in units has two readings"),
+        (b"code;01.2024;02.2024;03.2024\na;1.050;950;1.020\n", "'1.050' in value has two readings"),
         (b"name,units\nx,1\ny,2\n", "no column holds dates"),
         (b"date,name\n2024-01-01,x\n2024-01-02,y\n", "which column is to be forecast?"),
         (b"date,units\n2024-01-01,1\n2024-01-01,2\n", "no columns identify the series"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.candidates import fit_candidate
-from mlspec.forecast.effects import estimate_series
+from mlspec.forecast.effects import covariate_values, estimate_series
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
 from mlspec.jobs.runtime import single_threaded
@@ -74,6 +74,20 @@ def test_a_covariate_that_did_not_vary_has_no_effect() -> None:
     values = promotions().frame[TARGET].to_numpy()
     effects = estimate_series(values, np.ones((WEEKS, 1)), np.zeros((HORIZON, 1)), (52.18,), None)
     assert not effects.known.any()
+
+
+def test_a_period_without_a_row_has_the_price_of_its_own_series() -> None:
+    weeks = pd.date_range("2024-01-05", periods=40, freq="W-FRI")
+    prices = {"cheap": np.full(40, 2.0), "dear": np.where(np.arange(40) % 2, 80.0, 120.0)}
+    prices["cheap"][[5, 20]] = np.nan  # nothing was sold: no row says what it cost
+    frame = pd.concat([
+        pd.DataFrame({ID: name, TIME: weeks, TARGET: 10.0, OBSERVED: True, "x_price": values})
+        for name, values in prices.items()
+    ], ignore_index=True)  # fmt: skip
+    layout = Layout(parse_frequency("W-FRI"), HORIZON, 52, known=("x_price",))
+    bare = Panel(frame, pd.DataFrame({ID: list(prices)}), frame[[ID, TIME]][:0], layout)
+    history, _ahead = covariate_values(replace(bare, future=horizon_frame(bare).assign(x_price=2.0)))
+    assert set(history[:40, 0]) == {2.0}  # not the mean of both products
 
 
 def test_a_value_beyond_those_of_the_history_has_the_effect_of_the_nearest() -> None:

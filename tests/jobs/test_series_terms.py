@@ -66,6 +66,26 @@ def test_a_table_that_is_missing_or_has_no_such_column_is_named(tmp_path: Path, 
         pipeline(tmp_path, text, lead_time={"uri": "data/terms.csv", "column": "days"}).check()
 
 
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (TERMS.replace(",", ";").encode(), "write it so, or save it as a workbook (xlsx)"),
+        ("shop,days\n001,1\nSão João,1\n".encode("cp1252"), "save it in utf-8, or as a workbook (xlsx)"),
+    ],
+    ids=["semicolons", "encoding"],
+)
+def test_a_table_that_is_written_in_another_way_is_told_what_can_be_done(
+    tmp_path: Path, content: bytes, hint: str
+) -> None:
+    """A table of orders has no keys of its own for that, and those of dataset.source are of the history, too."""
+    run = pipeline(tmp_path, lead_time={"uri": "data/terms.csv", "column": "days"})
+    (tmp_path / "data" / "terms.csv").write_bytes(content)
+    with pytest.raises(DataError) as error:
+        run.check()
+    assert error.value.hint is not None
+    assert error.value.hint.endswith(hint)
+
+
 def test_stock_is_not_computed_from_data_that_were_checked_for_other_columns(tmp_path: Path) -> None:
     run = pipeline(tmp_path).whole()
     run.spec["inventory"]["pack_size"] = {"column": "pack"}

@@ -181,10 +181,17 @@ def encoding_error(file: Path, dialect: Dialect, where: str, row: int, line: byt
     if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return DataError(
             f"{where}: '{file.name}' is not text in {dialect.encoding}: it begins with the byte order mark of UTF-16",
-            hint=f"write {where}.encoding: utf-16, or save it in UTF-8",
+            hint=_encoding_hint(where, dialect, f"write {where}.encoding: utf-16"),
         )
     shown = line.partition(b"\n")[0].decode(_SHOWN_AS, errors="replace").strip()[:80]
     return DataError(
         f"{where}: '{file.name}' row {row} is not text in {dialect.encoding}: '{shown}'",
-        hint=f"write its encoding as {where}.encoding, such as cp1252, or save it in UTF-8",
+        hint=_encoding_hint(where, dialect, f"write its encoding as {where}.encoding, such as cp1252"),
     )
+
+
+def _encoding_hint(where: str, dialect: Dialect, key: str) -> str:
+    """Return what to do with a text in another encoding: write the key, unless it is a table of orders, which has none."""
+    if where.startswith("inventory."):
+        return f"such a table is written as dataset.source is; save it in {dialect.encoding}, or as a workbook (xlsx)"
+    return f"{key}, or save it in UTF-8"

@@ -22,6 +22,7 @@ from mlspec.forecast.reading.times import read_times
 Notation = tuple[str, str | None]  # the sign before decimals, and the one between thousands
 NUMERIC = 0.8  # share of the values of a column that are numbers, from which it is a column of numbers with odd cells
 _MARKED = "[.,' \u00a0\u202f]"
+_CODE = "^0[0-9]+[.]"
 _TRIED = 30  # distinct values on which a form of dates is tried first
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _DAYS = ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y", "%Y{0}%m{0}%d", "%d{0}%m{0}%y", "%m{0}%d{0}%y")
@@ -59,9 +60,13 @@ class DoubtfulCells:
 
 
 def weigh_numbers(columns: Mapping[str, TextColumn], notations: Sequence[Notation] = NOTATIONS) -> NumberEvidence:
-    """Return which of the notations reads the most cells of columns of numbers. Of equal ones the first counts."""
+    """Return which of the notations reads the most cells of columns of numbers. Of equal ones the first counts.
+
+    Columns of codes and of months (`01.0234`, `07.2022`) tell nothing of it, where others do.
+    """
     marked = {name: _marked_texts(column) for name, column in columns.items() if _is_numeric(column, notations)}
     marked = {name: texts for name, texts in marked.items() if len(texts)}
+    marked = {name: texts for name, texts in marked.items() if not _has_codes(texts)} or marked
     readings = {name: [read_texts(texts, *notation) for notation in notations] for name, texts in marked.items()}
     if not readings:
         return NumberEvidence(notations[0], None, {})
@@ -94,6 +99,11 @@ def _is_numeric(column: TextColumn, notations: Sequence[Notation]) -> bool:
 def _marked_texts(column: TextColumn) -> pa.StringArray:
     """Return the distinct texts that hold a mark; digits alone are the same number in every notation."""
     return column.texts.filter(pc.match_substring_regex(column.texts, _MARKED))
+
+
+def _has_codes(texts: pa.StringArray) -> bool:
+    """Return whether a text begins with a zero before another digit, and goes on behind a point."""
+    return bool(pc.any(pc.match_substring_regex(texts, _CODE)).as_py())
 
 
 def _find_doubt(

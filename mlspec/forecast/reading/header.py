@@ -29,7 +29,7 @@ def refuse_missing(column_names: Sequence[str], header: Sequence[str], file: Pat
         more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
         raise MissingColumn(
             f"{where}: '{file.name}' has no column {', '.join(repr(name[:80]) for name in missing[:_SHOWN])}{more}",
-            hint=explain_names(header) or f"its columns are {', '.join(name[:80] for name in header[:30])}",
+            hint=explain_names(header, where) or f"its columns are {', '.join(name[:80] for name in header[:30])}",
         )
     repeated = sorted({name for name in column_names if header.count(name) > 1})
     if repeated:
@@ -39,17 +39,27 @@ def refuse_missing(column_names: Sequence[str], header: Sequence[str], file: Pat
         )
 
 
-def explain_names(header: Sequence[str]) -> str | None:
-    """Return what to do about a header that shows how its file is written, if the spec does not say it; else None."""
+def explain_names(header: Sequence[str], where: str) -> str | None:
+    """Return what to do about a header that shows how its file is written, if the spec does not say it; else None.
+
+    `where` is the spec's field of the file.
+    """
     if len(header) == 1 and GAP.search(header[0]):
         return f"it is a table of fixed width: {SAVE_AS_CSV}"
     if any(len(name) > 1 and name[0] == name[-1] == "'" for name in header):
-        return 'its names stand in single quotes: write quote: "\'" in dataset.source'
+        return f"its names stand in single quotes: {say_how_written(where, 'quote', chr(39))}"
     sign = next((sign for sign in _DELIMITERS if len(header) == 1 and sign in header[0]), None)
     if sign is not None:
         shown = sign.replace("\t", "\\t")
-        return f"its first line is one name, '{header[0][:80]}': write delimiter: \"{shown}\" in dataset.source"
+        return f"its first line is one name, '{header[0][:80]}': {say_how_written(where, 'delimiter', shown)}"
     return None
+
+
+def say_how_written(where: str, key: str, value: str) -> str:
+    """Return what to do about a file that is written in another way than its field says: a table of orders has no such keys."""
+    if where.startswith("inventory."):
+        return "such a table is written as dataset.source is; write it so, or save it as a workbook (xlsx)"
+    return f'write {key}: "{value}" in {where}'
 
 
 _TITLE_ROWS = 100  # rows among which the names of columns are looked for
