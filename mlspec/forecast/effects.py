@@ -223,9 +223,9 @@ def _as_columns(history: pd.DataFrame, ahead: pd.DataFrame, categories: list[str
     past, future = history[name].astype("float64"), ahead[name].astype("float64")
     if past.hasnans or future.hasnans:
         means = past.groupby(history[ID], sort=False).mean()
-        middle = float(past.mean()) if past.notna().any() else 0.0  # of a series without any value
+        # Without any value it is 0, and no mean of other series: what is forecast must not depend on which series are in a part.
         past, future = (
-            values.fillna(ids.map(means)).fillna(middle) for values, ids in ((past, history[ID]), (future, ahead[ID]))
+            values.fillna(ids.map(means)).fillna(0.0) for values, ids in ((past, history[ID]), (future, ahead[ID]))
         )
     return past.to_numpy()[:, None], future.to_numpy()[:, None]
 
