@@ -209,7 +209,8 @@ def _page_lines(results: Mapping[str, Result]) -> Iterator[str]:
     yield "# Monitors on real histories"
     yield ""
     yield "Written by `benchmarks/replay.py`, whose docstring says what is replayed, which faults strike, and when one is found."
-    yield "[The loop](reconcile.md#alerts) explains the alerts."
+    yield "[The loop](reconcile.md#alerts) explains the alerts, and"
+    yield "[decision 28](decisions/0028-what-is-usual-is-told-by-the-past.md) what these figures mean."
     yield ""
     yield "## Nothing is wrong"
     yield ""
@@ -233,6 +234,20 @@ def _page_lines(results: Mapping[str, Result]) -> Iterator[str]:
     every = [each for result in results.values() for each in result["faults"]]
     for kind in dict.fromkeys(each["kind"] for each in every):
         yield f"| {kind} | {' | '.join(_fault_cells([each for each in every if each['kind'] == kind]))} |"
+    missed = [
+        f"- {each['kind']} in {name}, after period {each['since']}"
+        for name, result in sorted(results.items())
+        for each in result["faults"]
+        if each["took"] is None
+    ]
+    worse = [f"- {change} in {name}" for name, result in sorted(results.items()) for change in result["worse"]]
+    yield from ["", "Not found:", "", *(missed or ["- none"])]
+    yield from [
+        "",
+        "Changes of kind after which the version before would have been better:",
+        "",
+        *(worse or ["- none"]),
+    ]
     yield from bar_table(judge(results))
     dates = sorted({result["date"] for result in results.values()})
     yield from [
