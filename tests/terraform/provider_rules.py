@@ -22,12 +22,12 @@ FILE = Path(__file__).with_name("provider_rules.txt")
 SOURCE = "github.com/hashicorp/terraform-provider-google"
 COMBINATIONS = ("ConflictsWith", "RequiredWith", "ExactlyOneOf", "AtLeastOneOf")
 VALUES = ("ValidateFunc", "ValidateDiagFunc")
-# Types whose source is put together from several files, or is not the resource's own: `overlay.py` has their rules.
+# Types whose source is put together from several files, or is not the resource's own: `resource_rules` has their rules.
 WITHOUT = {
     "google_logging_project_sink", "google_logging_project_exclusion", "google_project_iam_audit_config",
     "google_project_service_identity",
 }  # fmt: skip
-# Checks that are functions of a type's own file; `overlay.py` keeps the same rule.
+# Checks that are functions of a type's own file; `resource_rules` keeps the same rule.
 BY_HAND = {
     "ValidateWorkloadIdentityPoolId", "ValidateWorkloadIdentityPoolProviderId", "labelKeyValidator", "validateBigQueryTableSchema",
     "validateComposerEnvironmentEnvVariables", "validateComposerEnvironmentPypiPackages", "validateDatasetId",

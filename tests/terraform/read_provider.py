@@ -19,8 +19,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.terraform.overlay import RESOURCES
 from tests.terraform.provider_rules import COMBINATIONS, FILE, SOURCE, VALUES, with_rules
+from tests.terraform.resource_rules import RESOURCES
 
 TOKEN = re.compile(
     r'\s+|//[^\n]*|/\*.*?\*/|(?P<raw>`[^`]*`)|(?P<text>"(?:\\.|[^"\\])*")|(?P<number>\d[\d_.eE]*)|(?P<word>[A-Za-z_][\w.]*)|(?P<sign>.)',
@@ -214,7 +214,7 @@ def rules(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def main(checkout: str, commit: str) -> None:
-    """Write the file anew for the types that the overlay knows and a file of the source describes whole."""
+    """Write the file anew for the types that have rules and a file of the source describes whole."""
     lines = [f"# {SOURCE} at {commit}. Written by `python -m tests.terraform.read_provider`."]
     for kind in sorted(each for each in RESOURCES if with_rules(each)):
         names = [each.format(name=kind.removeprefix("google_")) for each in FILES]

@@ -1,4 +1,4 @@
-"""What a table in `overlay.py` may say about a type, beyond its schema, and how it is checked.
+"""What a table in `resource_rules` may say about a type, beyond its schema, and how it is checked.
 
 The real provider refuses at three moments, and a rule belongs to one of them: while it *validates* the configuration
 (patterns, lists of values, combinations), while it *plans* (`plan_checks`), or when Google's *API* is asked at last

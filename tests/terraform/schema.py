@@ -5,7 +5,7 @@
 generated TypeScript, where each attribute says its type and whether it is required, optional or computed. Nothing of the
 package is imported (that would start Node.js); the archive is read as text.
 
-What the generator drops is written by hand in `overlay.py`: what is sensitive or write-only, defaults, what forces a
+What the generator drops is written by hand in `resource_rules`: what is sensitive or write-only, defaults, what forces a
 replacement. Lost for good are the most and the fewest items of a block where they are not 1.
 """
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.terraform import provider_rules, references
-from tests.terraform.overlay import RESOURCES
 from tests.terraform.provider.cloud import Cloud
 from tests.terraform.provider.values import UNKNOWN
+from tests.terraform.resource_rules import RESOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
 PSC = [{"enable_private_service_connect": True}]

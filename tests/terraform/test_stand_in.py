@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.terraform import overlay, schema
+from tests.terraform import resource_rules, schema
 from tests.terraform.harness import ProviderProcess, Terraform
 from tests.terraform.plugin import Start
 from tests.terraform.provider.cloud import Cloud, Fault
+from tests.terraform.resource_rules.data_sources import DATA
+from tests.terraform.rules import Rules
 
 PROVIDER = """
 provider "google" {
@@ -547,7 +549,7 @@ def test_code_that_is_not_formatted_is_told(terraform: Start) -> None:
     tf.fmt().expect(3)
 
 
-def paths(rules: overlay.Rules) -> set[str]:
+def paths(rules: Rules) -> set[str]:
     """Every path that a rule names."""
     named = [rules.force_new, rules.force_new_if, rules.defaults, rules.planned, rules.computed, rules.kept]
     named += [rules.sensitive, rules.write_only, rules.enums, rules.patterns, rules.ranges, rules.needs]
@@ -564,12 +566,12 @@ def stands(block_: Any, path: str) -> bool:
 
 
 def test_every_rule_names_something_that_the_schema_has(schema_cache: Path) -> None:
-    known = json.loads(schema.cached(schema_cache, overlay.stable_types(), overlay.DATA).read_text())
-    blocks = {**known["resources"], **overlay.BETA_SCHEMA}
-    assert set(blocks) == set(overlay.RESOURCES)
+    known = json.loads(schema.cached(schema_cache, resource_rules.stable_types(), DATA).read_text())
+    blocks = {**known["resources"], **resource_rules.BETA_SCHEMA}
+    assert set(blocks) == set(resource_rules.RESOURCES)
     wrong = {
         f"{name}.{path}"
-        for name, rules in overlay.RESOURCES.items()
+        for name, rules in resource_rules.RESOURCES.items()
         for path in paths(rules)
         if not stands(blocks[name], path)
     }

@@ -24,10 +24,11 @@ from typing import Any
 
 import grpc
 
-from tests.terraform import overlay, schema
+from tests.terraform import resource_rules, schema
 from tests.terraform.provider.cloud import Cloud
 from tests.terraform.provider.messages import MESSAGES, message
 from tests.terraform.provider.service import REQUESTS, Provider, ProviderSchema
+from tests.terraform.resource_rules.data_sources import DATA
 
 LARGE = 64 << 20  # the whole schema in one message
 
@@ -72,10 +73,10 @@ class Process:
 
     def __init__(self, schema_file: Path, sockets: Path, kind: Callable[[Path], Cloud]):
         blocks = json.loads(schema_file.read_text())
-        beta = {**blocks, "resources": {**blocks["resources"], **overlay.BETA_SCHEMA}}
+        beta = {**blocks, "resources": {**blocks["resources"], **resource_rules.BETA_SCHEMA}}
         self.schemas = {
-            "hashicorp/google": ProviderSchema(blocks, overlay.RESOURCES),
-            "hashicorp/google-beta": ProviderSchema(beta, overlay.RESOURCES),
+            "hashicorp/google": ProviderSchema(blocks, resource_rules.RESOURCES),
+            "hashicorp/google-beta": ProviderSchema(beta, resource_rules.RESOURCES),
         }
         self.sockets, self.kind = sockets, kind
         self.servers: list[grpc.Server] = []
@@ -88,7 +89,7 @@ class Process:
         found = {}
         for name, provider_schema in self.schemas.items():
             socket = self.sockets / str(len(self.servers))
-            self.servers.append(serve(Provider(provider_schema, overlay.DATA, cloud), socket))
+            self.servers.append(serve(Provider(provider_schema, DATA, cloud), socket))
             address = {"Network": "unix", "String": str(socket)}
             # Test: Terraform leaves a process alone that it did not start
             found[name] = {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": os.getpid(), "Test": True, "Addr": address}
@@ -104,7 +105,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     module, _, name = options.cloud.partition(":")
-    schema_file = schema.cached(options.cache, overlay.stable_types(), overlay.DATA)
+    schema_file = schema.cached(options.cache, resource_rules.stable_types(), DATA)
     sockets = Path(tempfile.mkdtemp(prefix="tf"))  # a socket's path has little room: not below a test's own folder
     try:
         process = Process(schema_file, sockets, getattr(importlib.import_module(module), name))

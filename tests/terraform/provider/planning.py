@@ -167,7 +167,7 @@ def leaves(value: Any, path: str) -> list[Any]:
 
 
 class Known:
-    """Looks names up in a resource, for the templates of the overlay."""
+    """Looks names up in a resource, for the templates of the rules."""
 
     def __init__(self, kind: Kind, settings: Settings, values: Values, extra: Mapping[str, Any] | None = None):
         self.kind, self.settings, self.values, self.extra = kind, settings, values, extra or {}
@@ -250,7 +250,7 @@ def filled(block: Mapping[str, Any], values: Values, facts: Known, rules: Rules,
 
 
 def answer(path: str, kind: Any, facts: Known, rules: Rules) -> Any:
-    """What the service says for a computed attribute: by the overlay, or something that shows where it comes from."""
+    """What the service says for a computed attribute: by its rules, or something that shows where it comes from."""
     template = rules.planned.get(path, rules.computed.get(path))
     if template is not None:
         return facts.resolve(template)
