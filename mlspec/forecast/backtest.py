@@ -110,12 +110,12 @@ def forecast_windows(
             columns |= {f"{key}{_suffix(str(name))}": placed[name] for name in placed if name not in (ID, TIME)}
             done += 1
         windows.append(window)
-        forecasts.append(columns)
+        forecasts.append(pd.DataFrame(columns, index=window.index))
     say(total, total, "candidates scored")
-    whole = [key for key in forecasts[-1] if not key.startswith(tuple(broken))]
+    made = pd.concat(forecasts, ignore_index=True)
     return WindowForecasts(
         pd.concat(windows, ignore_index=True),
-        pd.DataFrame({key: pd.concat([columns[key] for columns in forecasts], ignore_index=True) for key in whole}),
+        made.drop(columns=[name for name in made if str(name).startswith(tuple(broken))]),
         broken,
         tuple(note for note in notes.values() if note),
     )
