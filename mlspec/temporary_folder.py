@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from mlspec.errors import TargetError
 from mlspec.plain_files import PRIVATE_FILE, PRIVATE_FOLDER
 
 logger = logging.getLogger(__name__)
@@ -25,33 +26,44 @@ _cleared: set[str] = set()  # the places in which this process has looked for ab
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Return an empty folder below `TMPDIR`, for the present user alone, and remove it at the end. Raises OSError."""
+    """Return an empty folder below `TMPDIR`, for the present user alone, and remove it at the end.
+
+    Raises TargetError if there is no room for it, or no right to write there.
+    """
+    with ExitStack() as stack:
+        try:
+            files = _make_folder(stack)
+        except OSError as error:
+            raise TargetError(
+                f"cannot make a temporary folder: {error}",
+                hint="free some space there, or set TMPDIR to another folder",
+            ) from error
+        yield files
+
+
+def _make_folder(stack: ExitStack) -> Path:
     place = tempfile.gettempdir()
     if place not in _cleared:
         _cleared.add(place)
         remove_abandoned(Path(place))
-    with ExitStack() as stack:
-        folder = tempfile.TemporaryDirectory(prefix=PREFIX)
-        lock = _hold_lock(Path(folder.name))
-        if lock is not None:
-            stack.callback(os.close, lock)
-        files = Path(stack.enter_context(folder)) / "files"  # it is removed before its lock is free
-        files.mkdir(PRIVATE_FOLDER)
-        yield files
+    locks = stack.enter_context(ExitStack())  # it is left after the folder was removed
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX)))
+    _hold_lock(folder, locks)
+    files = folder / "files"
+    files.mkdir(PRIVATE_FOLDER)
+    return files
 
 
-def _hold_lock(folder: Path) -> int | None:
-    """Return the descriptor of a locked file, which has its name only once it is locked; None where files cannot be locked."""
+def _hold_lock(folder: Path, locks: ExitStack) -> None:
+    """Lock a file until `locks` is left; it gets its name only once it is locked. Where files cannot be locked, go on without."""
     draft = folder / f".{LOCK}"
     lock = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE_FILE)
+    locks.callback(os.close, lock)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         draft.rename(folder / LOCK)
     except OSError as error:
         logger.debug("a temporary folder cannot be locked, and stays if this process is killed: %s", error)
-        os.close(lock)
-        return None
-    return lock
 
 
 def remove_abandoned(place: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlspec import temporary_folder as module
+from mlspec.errors import TargetError
 from mlspec.temporary_folder import LOCK, remove_abandoned, temporary_folder
 
 
@@ -43,6 +46,24 @@ def test_it_is_empty_for_this_user_alone_and_gone_at_the_end(place: Path) -> Non
         assert list(folder.iterdir()) == []
         assert folder.stat().st_mode & 0o077 == 0
         (folder / "panel.parquet").write_text("rows")
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ["open", "mkdir"])
+def test_without_room_it_is_an_error_with_a_hint_and_nothing_stays(
+    call: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = getattr(os, call)
+
+    def refuse_what_is_in_the_folder(path: Any, *arguments: Any, **more: Any) -> Any:
+        if Path(path).name in (f".{LOCK}", "files"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return real(path, *arguments, **more)
+
+    monkeypatch.setattr(os, call, refuse_what_is_in_the_folder)
+    with pytest.raises(TargetError, match=r"cannot make a temporary folder: .*No space left") as raised:
+        temporary_folder().__enter__()
+    assert "TMPDIR" in (raised.value.hint or "")
     assert list(place.iterdir()) == []
 
 
