@@ -44,7 +44,7 @@ sys.path.insert(0, str(ROOT))
 
 from _accuracy_data import DataSet, read_sets  # noqa: E402
 from _judged import Judged, bar_table, print_bars, read_results, write_results  # noqa: E402
-from _replay_stage import BIAS, RealFault, ReplayedSet, Stage  # noqa: E402
+from _replay_stage import RealFault, ReplayedSet, Stage  # noqa: E402
 
 from benchmarks._faults import MOVED, Week, bars  # noqa: E402
 from mlspec.clock import utc_now  # noqa: E402
@@ -81,7 +81,7 @@ def faults(since: int, series: int) -> list[RealFault]:
         RealFault("level shift", since, 0.25),
         RealFault("wrong unit", since, 1 / 12),
         *some,
-        RealFault("biased model", since, BIAS),
+        RealFault("biased model", since),
         RealFault("feed stops", since),
     ]
 

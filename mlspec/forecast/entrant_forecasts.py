@@ -16,22 +16,24 @@ MOST_ROWS = 2**18
 
 @dataclass(frozen=True)
 class EntrantForecasts:
-    """`periods`: unique_id, cutoff, ds, h, y and scales of each row. `own`: what each entrant made of them, row by row, by label:
-    mean, the candidate's own mean, quantiles. `more`: rows of what is no entrant, with all columns.
+    """The forecasts of some entrants for the same periods.
+
+    `periods`: unique_id, cutoff, ds, h, y and scales of each row. `own`: what each entrant forecast, row by row, by label: mean,
+    the candidate's own mean, quantiles. `level_rows`: rows of the levels of a hierarchy, with all columns; None without one.
     """
 
     periods: pd.DataFrame = field(repr=False)
     own: Mapping[str, pd.DataFrame] = field(repr=False)
-    more: pd.DataFrame | None = field(default=None, repr=False)
+    level_rows: pd.DataFrame | None = field(default=None, repr=False)
 
     def rows_of(self, label: str, rows: slice = slice(None)) -> pd.DataFrame:
         """Return an entrant's rows, or some of them: what is known of the periods, candidate, and what it made of them."""
         own = self.own[label].iloc[rows]
         return self.periods.iloc[rows].assign(**{CANDIDATE: label, **{str(name): own[name] for name in own}})
 
-    def pieces(self, champion: str) -> Iterator[pd.DataFrame]:
+    def divide_rows(self, champion: str) -> Iterator[pd.DataFrame]:
         """Yield all rows, entrant by entrant, in pieces with the same columns; the champion's are marked."""
-        rest = [] if self.more is None else [self.more.assign(**{CHAMPION: False})]
+        rest = [] if self.level_rows is None else [self.level_rows.assign(**{CHAMPION: False})]
         frames = [*(self._marked_rows(label, slice(0), champion) for label in self.own), *rest]
         columns = list(dict.fromkeys(name for frame in frames for name in frame))
         for label in self.own:

@@ -55,7 +55,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     if panel.layout.cold_start:
         facts["notes"] += [_cold_start_note(champion)]
     outputs = {
-        "backtest": write_pieces(outcome.forecasts.pieces(outcome.champion.label), request.out / "backtest.parquet"),
+        "backtest": write_pieces(
+            outcome.forecasts.divide_rows(outcome.champion.label), request.out / "backtest.parquet"
+        ),
         "scores": write_json(facts, request.out / "scores.json"),
     }
     return StepResult(outputs, facts)

@@ -37,7 +37,7 @@ from mlspec.forecast.usual_drift import FEWEST_BLOCKS, block_share, drift_limit,
 from mlspec.forecast.usual_errors import FEWEST_SERVED, error_blocks, smaller_limits
 from mlspec.jobs.actual_values import write_actuals
 from mlspec.jobs.context import read_spec, segment_columns
-from mlspec.jobs.files import read_some_rows, read_table, read_tables, write_json
+from mlspec.jobs.files import read_chosen_rows, read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.alerts import Alert
@@ -100,7 +100,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
 def _champions_tested(request: StepRequest, spec: Forecast) -> list[pd.DataFrame]:
     """Return what the versions with traffic forecast in their backtests, with the actual values."""
     paths = [path for role, path in sorted(request.inputs.items()) if role.startswith(BACKTEST)]
-    tested = [read_some_rows(path, _is_champion_tested) for path in paths]
+    tested = [read_chosen_rows(path, _is_champion_tested) for path in paths]
     return [newest_forecasts([_with_quantiles(rows, spec)]) for rows in tested]
 
 

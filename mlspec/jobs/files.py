@@ -75,7 +75,7 @@ def read_schema(path: Path) -> pa.Schema:
         return pa_parquet.read_schema(path)
 
 
-def read_some_rows(
+def read_chosen_rows(
     path: Path, choose: Callable[[pa.Table], pa.Array], columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Read the rows of a file of `write_table` that `choose` marks, piece by piece; of `columns` those that the file has.

@@ -24,7 +24,7 @@ from mlspec.jobs.context import (
     read_spec,
     require_input,
 )
-from mlspec.jobs.files import read_some_rows, read_table, write_table
+from mlspec.jobs.files import read_chosen_rows, read_table, write_table
 from mlspec.jobs.isolation import forecast_from_file
 from mlspec.jobs.levels import write_levels
 from mlspec.jobs.moment import panel_as_of
@@ -190,7 +190,7 @@ def forecast_version(
 def _read_champion(backtest: Path, quantiles: Sequence[float]) -> pd.DataFrame:
     """Return the champion's rows of a backtest, with what quantiles are made of."""
     columns = (ID, CUTOFF, STEP, TARGET, MEAN, RAW, SCALE, *map(own_column, quantiles))
-    return read_some_rows(backtest, lambda rows: rows[CHAMPION], (*columns, CHAMPION))
+    return read_chosen_rows(backtest, lambda rows: rows[CHAMPION], (*columns, CHAMPION))
 
 
 def _refuse_short_plan(panel: PartedPanel, times: pd.DatetimeIndex) -> None:

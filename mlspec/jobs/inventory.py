@@ -23,7 +23,7 @@ from mlspec.forecast.stock.simulation import simulate_policies
 from mlspec.forecast.stock.terms import OrderTerms, order_terms
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import ended_series, forecast_names, read_spec, require_input, series_terms
-from mlspec.jobs.files import read_some_rows, read_table, write_table
+from mlspec.jobs.files import read_chosen_rows, read_table, write_table
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
@@ -42,7 +42,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         raise UsageError("the spec has no inventory", hint="add inventory: {service_level: 0.95, lead_time: 2}")
     panel = panel_as_of(request, open_panel(request, spec), spec.dataset.timezone)
     progress(0, 2, "compute the stock levels")
-    past = read_some_rows(require_input(request, "backtest"), _mark_compared, PAST_COLUMNS)
+    past = read_chosen_rows(require_input(request, "backtest"), _mark_compared, PAST_COLUMNS)
     forecast = _read_forecast(request, spec)
     ended = ended_series(request, panel.cutoff)
     series = pd.Index(np.sort(forecast.loc[~forecast[ID].isin(ended), ID].unique()), name=ID)

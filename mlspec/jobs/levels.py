@@ -13,7 +13,7 @@ from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, Panel
 from mlspec.forecast.levels import LevelNodes, SumRules, forecast_sums, level_nodes, name_sums, score_level, week_parts
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.jobs.context import hierarchy_columns, require_input
-from mlspec.jobs.files import read_some_rows, write_table
+from mlspec.jobs.files import read_chosen_rows, write_table
 from mlspec.spec.calendar import DAYS as WEEKDAYS
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.hierarchy import SERIES, Level
@@ -90,7 +90,7 @@ def _serving_errors(request: StepRequest, traffic: Mapping[str, int]) -> pd.Data
 
 def _champion_rows(request: StepRequest, version: str, *, alone: bool) -> pd.DataFrame:
     role = "backtest" if alone and "backtest" in request.inputs else f"backtest-{version}"
-    return read_some_rows(require_input(request, role), lambda rows: rows[CHAMPION])
+    return read_chosen_rows(require_input(request, role), lambda rows: rows[CHAMPION])
 
 
 def _table(

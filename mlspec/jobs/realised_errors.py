@@ -16,7 +16,7 @@ from mlspec.forecast.scores import score_rows
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import read_spec, require_input, segment_columns
 from mlspec.jobs.evaluate import FORECAST, VERSION, maturity_of, read_forecasts, serving_forecasts
-from mlspec.jobs.files import read_some_rows
+from mlspec.jobs.files import read_chosen_rows
 from mlspec.jobs.moment import read_now
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
@@ -91,7 +91,7 @@ def read_tested(request: StepRequest) -> pd.DataFrame:
     def is_tested(rows: pa.Table) -> pa.Array:
         return pc.and_(pc.equal(rows[CANDIDATE], candidate), pc.is_valid(rows[TARGET]))
 
-    return read_some_rows(require_input(request, "backtest"), is_tested).rename(columns={STEP: LEAD})
+    return read_chosen_rows(require_input(request, "backtest"), is_tested).rename(columns={STEP: LEAD})
 
 
 def served_with_actuals(

@@ -66,7 +66,7 @@ def reconcile_outcome(
     told = _gain_note(request, spec, panel, champion, after, method)
     own = {label: means for label, means in outcome.forecasts.own.items() if label != outcome.champion.label}
     own[outcome.champion.label] = after.drop(columns=[*outcome.forecasts.periods, CANDIDATE])
-    forecasts = replace(outcome.forecasts, own=own, more=level_rows.assign(**{CANDIDATE: LEVEL_SUMS}))
+    forecasts = replace(outcome.forecasts, own=own, level_rows=level_rows.assign(**{CANDIDATE: LEVEL_SUMS}))
     notes = (*outcome.notes, *([note] if note else []), told)
     return replace(outcome, forecasts=forecasts, scores=scores, notes=notes)
 

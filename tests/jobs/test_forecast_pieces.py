@@ -17,7 +17,7 @@ from mlspec.forecast import entrant_forecasts
 from mlspec.forecast.entrant_forecasts import CHAMPION, EntrantForecasts
 from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, STEP, TARGET
 from mlspec.jobs import files
-from mlspec.jobs.files import read_some_rows, write_pieces, write_table
+from mlspec.jobs.files import read_chosen_rows, write_pieces, write_table
 
 OWN = "own_q0.5"
 CUT = pd.Timestamp("2025-01-01").as_unit("ns")
@@ -37,7 +37,7 @@ def forecasts(rows: int) -> EntrantForecasts:
 
 def at_once(made: EntrantForecasts, champion: str) -> pd.DataFrame:
     frames = [made.rows_of(label).assign(**{CHAMPION: label == champion}) for label in made.own]
-    return pd.concat([*frames, made.more.assign(**{CHAMPION: False})], ignore_index=True)  # type: ignore[union-attr]
+    return pd.concat([*frames, made.level_rows.assign(**{CHAMPION: False})], ignore_index=True)  # type: ignore[union-attr]
 
 
 @given(rows=st.integers(1, 30), most=st.integers(1, 12), group=st.integers(1, 40))
@@ -46,9 +46,9 @@ def test_pieces_of_any_size_are_the_same_table(rows: int, most: int, group: int)
     entrant_forecasts.MOST_ROWS, files.ROW_GROUP = most, group
     try:
         with TemporaryDirectory() as folder:
-            path = write_pieces(made.pieces("promo"), Path(folder) / "backtest.parquet")
+            path = write_pieces(made.divide_rows("promo"), Path(folder) / "backtest.parquet")
             stored = pd.read_parquet(path)
-            marked = read_some_rows(path, lambda table: table[CHAMPION], (ID, MEAN, CHAMPION, "no_such_column"))
+            marked = read_chosen_rows(path, lambda table: table[CHAMPION], (ID, MEAN, CHAMPION, "no_such_column"))
     finally:
         entrant_forecasts.MOST_ROWS, files.ROW_GROUP = before
     expected = at_once(made, "promo")
@@ -59,27 +59,27 @@ def test_pieces_of_any_size_are_the_same_table(rows: int, most: int, group: int)
 
 def test_what_fits_into_one_group_has_the_bytes_of_one_table(tmp_path: Path) -> None:
     made = forecasts(50)
-    pieces = write_pieces(made.pieces("theta"), tmp_path / "pieces.parquet")
+    pieces = write_pieces(made.divide_rows("theta"), tmp_path / "pieces.parquet")
     assert pieces.read_bytes() == write_table(at_once(made, "theta"), tmp_path / "table.parquet").read_bytes()
 
 
 def test_memory_holds_a_group_of_rows_and_not_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entrant_forecasts, "MOST_ROWS", 10)
     monkeypatch.setattr(files, "ROW_GROUP", 25)
-    path = write_pieces(forecasts(50).pieces("theta"), tmp_path / "pieces.parquet")
+    path = write_pieces(forecasts(50).divide_rows("theta"), tmp_path / "pieces.parquet")
     groups = pyarrow.parquet.ParquetFile(path).metadata
     assert [groups.row_group(place).num_rows for place in range(groups.num_row_groups)] == [20, 20, 20, 20, 21]
 
 
 def test_rows_that_nothing_marks_are_an_empty_table_with_the_same_columns(tmp_path: Path) -> None:
-    path = write_pieces(forecasts(5).pieces("theta"), tmp_path / "backtest.parquet")
-    read = read_some_rows(path, lambda table: table[MEAN].is_null())
+    path = write_pieces(forecasts(5).divide_rows("theta"), tmp_path / "backtest.parquet")
+    read = read_chosen_rows(path, lambda table: table[MEAN].is_null())
     assert list(read.columns) == list(pd.read_parquet(path).columns)
     assert len(read) == 1  # the level has no mean here
-    assert read_some_rows(path, lambda table: table[ID].is_null()).empty
+    assert read_chosen_rows(path, lambda table: table[ID].is_null()).empty
 
 
 def test_a_file_that_is_no_table_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "backtest.parquet").write_text("no table")
     with pytest.raises(DataError, match=r"'backtest\.parquet' cannot be read"):
-        read_some_rows(tmp_path / "backtest.parquet", lambda table: table[MEAN].is_null())
+        read_chosen_rows(tmp_path / "backtest.parquet", lambda table: table[MEAN].is_null())
