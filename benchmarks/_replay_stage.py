@@ -160,7 +160,7 @@ class Stage:
         stopped = fault is not None and fault.kind == "feed stops"
         self._write(min(known, fault.since) if stopped and fault else known)
         if fault is not None and fault.kind == "biased model":
-            self.steps.versions |= {version.version for version in self.engine.target.load_versions(name)}
+            self.steps.all_versions = True  # also those that this pass makes
         (spec,) = read_specs([self.root / "specs"], self.root, "local").specs
         self.engine = replace(self.engine, clock=lambda: replayed.moment(known))
         error = reconcile_one(self.engine, spec).error

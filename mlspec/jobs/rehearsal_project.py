@@ -87,11 +87,12 @@ def _copy_events(dataset: Dataset, root: Path, folder: Path) -> dict[str, tuple[
 
 @dataclass
 class ScaledForecastSteps:
-    """Steps that multiply the forecasts of some versions by `factor`, to simulate a bad model."""
+    """Steps that multiply the forecasts of some versions by `factor`, to simulate a bad model; `all_versions`: of each version."""
 
     steps: StepRunner
     factor: float
     versions: set[str] = field(default_factory=set)
+    all_versions: bool = False
 
     def __call__(self, request: StepRequest, progress: Progress) -> StepResult:
         """Run a step, and change its forecast if a bad version made it."""
@@ -103,7 +104,7 @@ class ScaledForecastSteps:
 
     def _scale_forecast(self, path: Path, quantiles: Sequence[float]) -> None:
         rows = read_table(path)
-        bad = rows["version"].isin(self.versions)
+        bad = rows["version"].isin(self.versions) | self.all_versions
         columns = [MEAN, *(quantile_column(q) for q in quantiles)]
         rows.loc[bad, columns] = rows.loc[bad, columns] * self.factor
         write_table(rows, path)
