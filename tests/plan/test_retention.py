@@ -292,6 +292,28 @@ def test_the_release_before_what_serves_stays_however_often_that_was_released() 
     assert numbers(decide_pruning(facts, Retention(releases=1), day(400))) == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_release_that_is_held_stays_with_its_files() -> None:
+    facts = facts_of(served(8), [], [])
+    ledger = Ledger(hold=Hold(2, "v2", "ana", "the new ones are too high", day(9), "h"))
+    facts = replace(facts, observed=replace(facts.observed, ledger=ledger))
+    decision = decide_pruning(facts, Retention(releases=1), day(400))
+    assert numbers(decision) == [1, 3, 4, 5, 6]
+    assert "model of v2" not in {ref.name for ref in decision.pruning.files}
+
+
+def test_a_release_that_a_rollback_can_go_to_stays_where_a_later_one_of_its_version_is_of_another_shape() -> None:
+    """v1 was released once more for another horizon. The spec has the first horizon again, so a rollback goes to release 1."""
+    versions = [version("v1"), version("v2", day(3)), version("v3", day(4))]
+    releases = [release(1, "v1"), release(2, "v1", shape=1), release(3, "v2"), release(4, "v3")]
+    facts = facts_of([(releases[3], versions[2])], [], [])
+    in_part = Ledger(served_in_part=("v2",))
+    good = served_in_full(good_releases(releases, versions, "v3", in_part, SPEC), in_part)
+    observed = replace(facts.observed, ledger=in_part)
+    contents = contents_of(releases, versions, [], [])
+    facts = RetentionFacts(observed, contents, good, whole=frozenset({"v1", "v2", "v3"}))
+    assert 1 not in numbers(decide_pruning(facts, Retention(releases=1), day(400)))
+
+
 def test_a_release_whose_files_are_lost_takes_no_place_of_one_to_go_back_to() -> None:
     history = served(6)
     lost = frozenset({"v5", "v4"})

@@ -193,7 +193,7 @@ MUTATIONS = (
              "in facts.whole - facts.fallbacks", "not in facts.fallbacks", RETENTION),
     Mutation("what is held stays", "plan/retention.py",
              "        numbers.append(ledger.hold.release)", "        pass",
-             RETENTION + "::test_what_serves_what_is_held_and_what_an_evaluation_reads_stays"),
+             RETENTION + "::test_a_release_that_is_held_stays_with_its_files"),
     Mutation("the model that was judged last stays", "plan/retention.py",
              'for kind in ("model", "deployment")}', 'for kind in ("deployment",)}', RETENTION),
     Mutation("a version stays as long as a forecast that it made", "plan/retention.py",
