@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -60,6 +60,13 @@ class PairedTest:
     metric: str = MAIN.name
     quantiles: Sequence[float] = ()
     level: float | None = 0.05
+
+    def among(self, rivals: int) -> PairedTest:
+        """Return the test by which one of so many rivals has to be better, for the level to hold for all of them together.
+
+        The level is divided by their number (Dunn 1961, Multiple Comparisons Among Means), whatever they have in common.
+        """
+        return self if self.level is None else replace(self, level=self.level / max(rivals, 1))
 
     def is_surely_better(self, forecasts: EntrantForecasts, label: str, other: str) -> bool:
         """Return whether one candidate's losses are smaller than another's, surely, by one of two tests.

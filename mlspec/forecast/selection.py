@@ -51,7 +51,8 @@ class Competitors:
 
     `preferred`: the label of the entrant that becomes champion unless another one is surely better; None to take the best. It is
     what serves, or else, under `auto`, the ensemble: a backtest has few windows, and the best of many candidates looks better than
-    it is.
+    it is. `preferred_serves`: the preferred entrant is what serves. It is tested at each training against each rival, and is
+    replaced by one that has to be better at a level which holds for all of them together.
     """
 
     entrants: tuple[Entrant, ...]
@@ -59,6 +60,7 @@ class Competitors:
     incumbent: Entrant | None
     reasons: tuple[str, ...] = ()
     preferred: str | None = None
+    preferred_serves: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,17 +108,21 @@ def gather_competitors(
     serving = None
     if incumbent is not None:
         serving = Entrant(INCUMBENT, incumbent.candidate.kind, incumbent.parts, combine=incumbent.combine)
+    stays = _serving_label(listed, incumbent)
+    ensembles = [candidate.label for candidate in listed if isinstance(candidate, Ensemble)]
+    prior = ensembles[0] if model.candidates == "auto" and ensembles else None
     return Competitors(
         tuple(entrants),
         listed_floor or Entrant(FLOOR, floor.kind, (floor,)),
         serving,
         reasons,
-        None if model.backtest.level is None else _preferred_label(model, listed, incumbent),
+        None if model.backtest.level is None else stays or prior,
+        stays is not None,
     )
 
 
-def _preferred_label(model: Model, listed: Sequence[Candidate], incumbent: ChosenCandidate | None) -> str | None:
-    """Return the label of the candidate that stays unless another is surely better. The baseline is none that should stay."""
+def _serving_label(listed: Sequence[Candidate], incumbent: ChosenCandidate | None) -> str | None:
+    """Return the label of the candidate that serves, if it is listed. The baseline is none that should stay."""
     serves = None if incumbent is None else incumbent.candidate
     for candidate in listed:
         if isinstance(candidate, Ensemble) and isinstance(serves, Ensemble):
@@ -125,8 +131,7 @@ def _preferred_label(model: Model, listed: Sequence[Candidate], incumbent: Chose
             stays = candidate == serves and not isinstance(candidate, SeasonalNaive)
         if stays:
             return candidate.label
-    ensembles = [candidate.label for candidate in listed if isinstance(candidate, Ensemble)]
-    return ensembles[0] if model.candidates == "auto" and ensembles else None
+    return None
 
 
 def _make_entrant(candidate: Candidate, singles: Sequence[Candidate]) -> Entrant:
@@ -267,6 +272,8 @@ def choose_champion(
     if preferred is None:
         return entrants[0]
     better = entrants[: entrants.index(preferred)]
+    if competitors.preferred_serves:
+        test = test.among(len(entrants) - 1)
     return next(
         (entrant for entrant in better if test.is_surely_better(forecasts, entrant.label, preferred.label)), preferred
     )
