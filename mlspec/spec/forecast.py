@@ -68,8 +68,8 @@ class Backtest(Part):
     level: float | None = Field(
         default=0.05, gt=0, lt=0.5,
         description="Level of the one-sided paired test by which a candidate has to be better than the one that serves (with "
-        "`candidates: auto` and nothing that serves, than the median) to become champion. For what serves it holds for all its rivals "
-        "together. With null the metric alone decides.",
+        "`candidates: auto` and nothing that serves, than the median) to become champion. For what serves it holds for all its "
+        "rivals together. With null the metric alone decides.",
     )  # fmt: skip
 
 

@@ -159,7 +159,7 @@ def test_what_serves_stays_unless_another_is_surely_better() -> None:
 
 
 def changes_by_noise(trials: int, rivals: int, *, serves: bool) -> int:
-    """In how many trials a candidate is replaced by one of its rivals, where all are equally good: their errors are chance alone."""
+    """In how many trials a candidate is replaced by one of its rivals, where all are equally good: all errors are chance alone."""
     chance, changes = np.random.default_rng(3), 0
     names = ["median", *(f"theta{place}" for place in range(rivals))]
     entrants = tuple(replace(SINGLE, label=name) for name in names)
