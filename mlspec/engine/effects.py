@@ -180,7 +180,7 @@ def judge_model(work: ForecastWork) -> None:
     work.version = make_version(work)
     _record_version(work, work.version)
     if work.version.state == "rejected":
-        raise GateClosed(f"{work.name}: the gate kept {work.version.version} out")
+        raise GateClosed(f"the gate kept {work.version.version} out")
 
 
 def make_version(work: ForecastWork) -> Version:

@@ -276,6 +276,16 @@ def test_a_webhook_on_this_machine_is_called_only_if_the_project_allows_it(
         assert "did not accept" not in mlspec("status").out
 
 
+def test_a_notice_that_arrived_is_said_after_the_alert_that_it_tells(told: Callable[[Receiver], Mlspec]) -> None:
+    allow_loopback()
+    with receiving() as receiver:
+        said = told(receiver)("reconcile", "--once")
+    lines = [line.partition("  demand: ")[2] for line in said.out.splitlines()]
+    (alert,) = [place for place, line in enumerate(lines) if line.startswith("alert accuracy is firing")]
+    (notified,) = [place for place, line in enumerate(lines) if line.startswith("notified webhook:oncall")]
+    assert alert < notified
+
+
 def test_with_json_a_notice_that_arrived_is_said_beside_stdout(told: Callable[[Receiver], Mlspec]) -> None:
     allow_loopback()
     with receiving() as receiver:

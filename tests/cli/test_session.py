@@ -271,6 +271,12 @@ def test_the_gate_keeps_out_what_it_should_and_says_so_again(mlspec: Mlspec) -> 
     assert mlspec("forecast", "demand").code == 1
 
 
+def test_the_loop_says_once_whose_version_the_gate_kept_out(mlspec: Mlspec) -> None:
+    Path("specs/demand.yaml").write_text(spec_text(gate="[{metric: wape, below: 0.0001}]"))
+    (line,) = [line for line in mlspec("reconcile", "--once").out.splitlines() if "the gate kept v" in line]
+    assert line.partition("  ")[2].startswith("demand: the gate kept v")
+
+
 def test_a_release_may_be_named_as_history_shows_it(applied: Mlspec) -> None:
     for name in ("1", "r1"):
         said = applied("rollback", "demand", "--to", name, "--reason", "a drill")

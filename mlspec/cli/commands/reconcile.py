@@ -181,15 +181,17 @@ def _run_pass(call: _LoopOptions, last_texts: dict[str, str]) -> int:
         at_once = call.jobs if target.supports_fork else 1
         spread = partial(_spread, call, target.containers, share)
         passes = reconcile_specs(loop_input.engine, specs, call.lock_timeout, at_once, spread)
-    say = report if call.output == "json" else click.echo  # stdout has JSON alone
-    send_due_notices(target, say, loop_input.notices, share)
+    deliver = partial(send_due_notices, target, settings=loop_input.notices, share=share)
+    told: list[str] = []  # printed after the alert that it tells
+    deliver(told.append)
     if loop_input.faults:
         report(faults_text(loop_input.faults), "ERROR")
-    _print_pass(call, passes, last_texts)
+    _print_pass(call, passes, last_texts, told)
     newest = {result.forecast: result for result in passes}
     for followed in follow_work(loop_input.engine, specs, passes, call.follow, call.lock_timeout):
-        send_due_notices(target, say, loop_input.notices, share)
-        _print_pass(call, followed, last_texts)
+        told = []
+        deliver(told.append)
+        _print_pass(call, followed, last_texts, told)
         newest |= {result.forecast: result for result in followed}
     worst_code = pass_exit_code(tuple(newest.values()))
     return (
@@ -233,12 +235,17 @@ def _duration_text(seconds: float) -> str:
     return format_duration(timedelta(seconds=seconds))
 
 
-def _print_pass(call: _LoopOptions, passes: Sequence[PassResult], last_texts: dict[str, str]) -> None:
+def _print_pass(
+    call: _LoopOptions, passes: Sequence[PassResult], last_texts: dict[str, str], told: Sequence[str]
+) -> None:
+    """Print what a pass did, and then `told`: a line for each notice that arrived. On stdout JSON stands alone."""
     if call.output == "json":
         found = [_as_json(result) for result in passes]
         click.echo(json.dumps({"at": timestamp(), "forecasts": found}, allow_nan=False))
     else:
         _print_results(passes, last_texts)
+    for line in told:
+        (report if call.output == "json" else click.echo)(line)
 
 
 def _print_results(passes: Sequence[PassResult], last_texts: dict[str, str]) -> None:
