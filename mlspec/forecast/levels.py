@@ -3,7 +3,7 @@
 A mean of a level is the sum of its series' means, so that all levels agree. A quantile is none: the 90 % quantile of a sum is not
 the sum of 90 % quantiles, unless all series always miss to the same side. So the quantiles of a level come from the errors of its
 sums in the backtest, calibrated as those of a series are (`forecast.quantiles`). They are in order, and wider levels have
-relatively narrower ones, as far as the errors of series even out.
+relatively narrower ones, as far as the errors of series even out. The outermost two hold the mean.
 
 A sum has an actual value where enough of its series have one (`dataset.actuals.min_coverage`). Both sides are then summed over
 those.
@@ -120,7 +120,21 @@ def forecast_sums(
     made = add_quantiles(ahead, past_sums(past, panel, nodes, rules.coverage, parts), rules.quantiles)
     for name in columns:
         sums[name] = made[name].where(made[name].notna(), sums[name])
-    return sums
+    return _widen_to_means(sums, rules.quantiles)
+
+
+def _widen_to_means(sums: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
+    """Return sums whose outermost quantiles hold the mean.
+
+    The mean of a series that lies outside of its interval is corrected. That of a level stays, as it is the sum of its series' means.
+    """
+    low, high = min(quantiles), max(quantiles)
+    wider = {}
+    if low < 0.5:
+        wider[quantile_column(low)] = np.minimum(sums[quantile_column(low)], sums[MEAN])
+    if high > 0.5:
+        wider[quantile_column(high)] = np.maximum(sums[quantile_column(high)], sums[MEAN])
+    return sums.assign(**wider)
 
 
 def score_level(past: pd.DataFrame, panel: Panel, nodes: LevelNodes, rules: SumRules) -> dict[str, Any]:
@@ -128,6 +142,7 @@ def score_level(past: pd.DataFrame, panel: Panel, nodes: LevelNodes, rules: SumR
     sums = past_sums(past, panel, nodes, rules.coverage)
     with_quantiles = calibrate_windows(sums, rules.quantiles)
     kept = with_quantiles.assign(**{MEAN: with_quantiles[RAW]})
+    kept = _widen_to_means(kept, rules.quantiles)
     return {"level": nodes.level.name, "series": len(nodes.names), "metrics": score_rows(kept, rules.quantiles)}
 
 
