@@ -40,7 +40,8 @@ def write_arrow(table: pa.Table, path: Path) -> Path:
 def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> Path:
     """Write frames with the same columns as one table, completely or not at all; memory holds a few of them.
 
-    The first frame says the types. What fits into one row group has the same bytes as by `write_table`.
+    The first frame says the types. What fits into one row group has the same bytes as by `write_table`. So has a table of any size,
+    if all pieces but the last have the same number of rows, and a whole number of them is a row group.
     """
     part = path.with_suffix(".part")
     with open_new_file(part) as stream:

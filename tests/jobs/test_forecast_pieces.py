@@ -63,6 +63,18 @@ def test_what_fits_into_one_group_has_the_bytes_of_one_table(tmp_path: Path) -> 
     assert pieces.read_bytes() == write_table(at_once(made, "theta"), tmp_path / "table.parquet").read_bytes()
 
 
+def test_pieces_that_fill_row_groups_have_the_bytes_of_one_table_of_any_size(tmp_path: Path) -> None:
+    count, piece = files.ROW_GROUP + 5, entrant_forecasts.MOST_ROWS
+    assert files.ROW_GROUP % piece == 0
+    places = np.arange(count)
+    frame = pd.DataFrame({ID: pd.Index(["a", "b/ç", "c"]).take(places % 3), MEAN: places / 7.0})
+    pieces = write_pieces(
+        (frame[first : first + piece] for first in range(0, count, piece)), tmp_path / "pieces.parquet"
+    )
+    assert pyarrow.parquet.ParquetFile(pieces).metadata.num_row_groups == 2
+    assert pieces.read_bytes() == write_table(frame, tmp_path / "table.parquet").read_bytes()
+
+
 def test_memory_holds_a_group_of_rows_and_not_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entrant_forecasts, "MOST_ROWS", 10)
     monkeypatch.setattr(files, "ROW_GROUP", 25)
