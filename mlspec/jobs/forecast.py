@@ -24,7 +24,7 @@ from mlspec.jobs.context import (
     read_spec,
     require_input,
 )
-from mlspec.jobs.files import read_chosen_rows, read_table, write_pieces, write_table
+from mlspec.jobs.files import read_chosen_rows, read_schema, read_table, write_pieces, write_table
 from mlspec.jobs.forecast_rows import ForecastRows, RowMaker, split_by_traffic, with_user_columns
 from mlspec.jobs.isolation import forecast_from_file
 from mlspec.jobs.levels import write_levels
@@ -196,8 +196,9 @@ def forecast_version(
 
 def _read_champion(backtest: Path, quantiles: Sequence[float]) -> pd.DataFrame:
     """Return the champion's rows of a backtest, with what quantiles are made of."""
-    columns = (ID, CUTOFF, STEP, TARGET, MEAN, RAW, SCALE, *map(own_column, quantiles))
-    return read_chosen_rows(backtest, lambda rows: rows[CHAMPION], (*columns, CHAMPION))
+    raw = RAW if RAW in read_schema(backtest).names else MEAN
+    columns = (ID, CUTOFF, STEP, TARGET, raw, SCALE, *map(own_column, quantiles), CHAMPION)
+    return read_chosen_rows(backtest, lambda rows: rows[CHAMPION], columns, coded=[ID])
 
 
 def _refuse_short_plan(panel: PartedPanel, times: pd.DatetimeIndex) -> None:

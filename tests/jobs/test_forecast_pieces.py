@@ -91,6 +91,17 @@ def test_rows_that_nothing_marks_are_an_empty_table_with_the_same_columns(tmp_pa
     assert read_chosen_rows(path, lambda table: table[ID].is_null()).empty
 
 
+def test_texts_are_read_as_categories_in_the_order_in_which_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_pieces(forecasts(50).divide_rows("promo"), tmp_path / "backtest.parquet")
+    plain = read_chosen_rows(path, lambda table: table[CHAMPION])
+    monkeypatch.setattr(files, "ROW_GROUP", 7)
+    coded = read_chosen_rows(path, lambda table: table[CHAMPION], coded=[ID, "no_such_column"])
+    assert list(coded[ID].cat.categories) == list(plain[ID].unique())
+    pd.testing.assert_frame_equal(coded.astype({ID: object}), plain)
+
+
 def test_a_file_that_is_no_table_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "backtest.parquet").write_text("no table")
     with pytest.raises(DataError, match=r"'backtest\.parquet' cannot be read"):

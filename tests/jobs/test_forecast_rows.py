@@ -24,7 +24,6 @@ KINDS: list[dict[str, Any]] = [
     {"kind": "seasonal-naive", "season": season, "name": f"naive-{season}"} for season in (7, 2, 5)
 ]
 WHOLE, PIECE = 10**6, 4
-SHADOWS = {"v1": 0, "v2": 100, "v3": 0}
 
 
 def shops_and_an_ended_one() -> str:
@@ -32,11 +31,19 @@ def shops_and_an_ended_one() -> str:
     return "\n".join([sales(50, SHOPS).strip(), *old, ""])
 
 
-def digests(run: Pipeline) -> list[str]:
-    """What a canary, two shadows, and forecasts from earlier cutoffs are written as."""
+def trained(folder: Path, monkeypatch: pytest.MonkeyPatch, part: int) -> Pipeline:
+    """Three versions, of a panel with parts of so many rows at most."""
+    monkeypatch.setattr(series_parts, "PART_ROWS", part)
+    return versions(folder, shops_and_an_ended_one(), KINDS, dataset={"ended_series": "zero", "ended_after": "10d"})
+
+
+def digests(run: Pipeline, monkeypatch: pytest.MonkeyPatch, *, piece: int, processors: int) -> list[str]:
+    """What a canary with a shadow, two shadows, and forecasts from earlier cutoffs are written as."""
+    monkeypatch.setattr(forecast_rows, "MOST_ROWS", piece)
+    monkeypatch.setenv(VARIABLE, str(processors))
     found = []
     for options in (
-        {"traffic": {"v1": 60, "v2": 40, "v3": 0}}, {"traffic": SHADOWS},
+        {"traffic": {"v1": 60, "v2": 40, "v3": 0}}, {"traffic": {"v1": 0, "v2": 100, "v3": 0}},
         {"version": {"v3": 100}, "cutoffs": ["2024-01-20", "2024-02-02"]},
     ):  # fmt: skip
         run.run("forecast", **options)
@@ -45,22 +52,15 @@ def digests(run: Pipeline) -> list[str]:
     return found
 
 
-def forecast_in(folder: Path, *, piece: int, part: int, processors: int) -> list[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forecast_rows, "MOST_ROWS", piece)
-        patch.setattr(series_parts, "PART_ROWS", part)
-        patch.setenv(VARIABLE, str(processors))
-        run = versions(folder, shops_and_an_ended_one(), KINDS, dataset={"ended_series": "zero", "ended_after": "10d"})
-        assert ("panel-s01" in run.files) == (part < WHOLE)
-        return digests(run)
-
-
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_bytes_do_not_depend_on_pieces_parts_and_processors(tmp_path: Path) -> None:
-    whole = forecast_in(tmp_path / "whole", piece=WHOLE, part=WHOLE, processors=1)
+def test_bytes_do_not_depend_on_pieces_parts_and_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trained(tmp_path / "whole", monkeypatch, WHOLE)
+    whole = digests(run, monkeypatch, piece=WHOLE, processors=1)
     assert len(whole) == len({*whole}) == 5
-    assert forecast_in(tmp_path / "pieces", piece=PIECE, part=WHOLE, processors=2) == whole
-    assert forecast_in(tmp_path / "parts", piece=PIECE, part=60, processors=2) == whole
+    assert digests(run, monkeypatch, piece=PIECE, processors=2) == whole
+    parted = trained(tmp_path / "parts", monkeypatch, 60)
+    assert "panel-s02" in parted.files
+    assert digests(parted, monkeypatch, piece=PIECE, processors=2) == whole
 
 
 def test_no_more_rows_are_made_at_once_than_a_piece_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
