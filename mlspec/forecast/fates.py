@@ -6,15 +6,13 @@ cutoff from which it counts as ended, and not in the panel: no model learns from
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, TIME, Layout
+from mlspec.forecast.frame import ID, Layout
 from mlspec.forecast.frequency import Frequency
 from mlspec.forecast.load import TypedRows
-from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.regular import series_names, static_values
 from mlspec.forecast.row_facts import RowFacts
 from mlspec.forecast.spans import RowRules, SeriesSpans
@@ -59,9 +57,3 @@ def list_ended_series(
         ended = ended.merge(static_values(rows.frame, spans.ended, layout), on=ID)
     ended_from = {place: rules.ended_from(int(place), grid) for place in spans.last_sign[spans.ended].unique()}
     return ended.assign(**{ENDED_FROM: ended[ID].map(spans.last_sign).map(ended_from).astype(grid.dtype)})
-
-
-def forecast_ended(ended: pd.Index, times: pd.DatetimeIndex, quantiles: Sequence[float]) -> pd.DataFrame:
-    """Return unique_id, ds, mean and quantiles of series that have ended: all are 0."""
-    ahead = pd.DataFrame({ID: ended.repeat(len(times)), TIME: list(times) * len(ended)})
-    return ahead.assign(**dict.fromkeys((MEAN, *(quantile_column(q) for q in quantiles)), 0.0))

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlspec.errors import DataError
 from mlspec.forecast.frame import AVAILABLE, ID, PREFIX, TARGET, TIME
@@ -240,7 +242,15 @@ def number_series(columns: Sequence[Column], rows: int) -> tuple[npt.NDArray[np.
         codes, count = _renumber(codes * len(column.texts) + column.codes, count * len(column.texts))
     some_row = np.zeros(count, dtype="int64")
     some_row[codes] = np.arange(len(codes))
-    return codes, join_ids([column.take(some_row).strings() for column in texts], pd.RangeIndex(count))
+    if len(texts) > 1:  # each text is escaped once, and not once for each series
+        texts = [replace(column, texts=_escape_texts(column.texts)) for column in texts]
+    return codes, _join_escaped([column.take(some_row).strings() for column in texts])
+
+
+def _escape_texts(texts: pa.StringArray) -> pa.StringArray:
+    """Return texts as `join_ids` escapes them."""
+    doubled = pc.replace_substring(texts, pattern="\\", replacement="\\\\")
+    return pc.replace_substring(doubled, pattern="/", replacement="\\/")
 
 
 def _renumber(codes: npt.NDArray[Any], size: int) -> tuple[npt.NDArray[np.int64], int]:
@@ -260,8 +270,13 @@ def join_ids(columns: list[pd.Series], index: pd.Index) -> pd.Series:
         return pd.Series(ONLY_SERIES, index=index, dtype=object)
     if len(columns) == 1:
         return columns[0]
-    escaped = [column.str.replace("\\", "\\\\", regex=False).str.replace("/", "\\/", regex=False) for column in columns]
-    return escaped[0].str.cat(escaped[1:], sep="/")
+    return _join_escaped(
+        [column.str.replace("\\", "\\\\", regex=False).str.replace("/", "\\/", regex=False) for column in columns]
+    )
+
+
+def _join_escaped(columns: list[pd.Series]) -> pd.Series:
+    return columns[0].str.cat(columns[1:], sep="/") if len(columns) > 1 else columns[0]
 
 
 def refuse_reserved(dataset: Dataset) -> None:

@@ -6,7 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from mlspec.forecast.frame import ID, PREFIX, TIME, describe_series
@@ -32,12 +34,17 @@ class PlanCoverage:
 
     def absent(self) -> pd.MultiIndex:
         """Return the series and periods without a row."""
+        if self._covers_all():
+            return pd.MultiIndex.from_arrays([[], []], names=[ID, TIME])
         return self._expected().difference(pd.MultiIndex.from_frame(self.plan.frame[[ID, TIME]]))
 
     def empty(self) -> dict[str, pd.MultiIndex]:
         """Return by column the series and periods whose row has no value; none of texts that are empty in the history too."""
-        rows = self.plan.frame.set_index([ID, TIME])
-        rows = rows[rows.index.isin(self._expected())]
+        columns = [PREFIX + name for name in self._columns()]
+        rows = self.plan.frame.loc[self.plan.frame[columns].isna().any(axis=1), [ID, TIME, *columns]]
+        rows = rows.set_index([ID, TIME])
+        if len(rows):
+            rows = rows[rows.index.isin(self._expected())]
         found = {name: rows.index[rows[PREFIX + name].isna()] for name in self._columns()}
         return {name: index for name, index in found.items() if len(index) and not self._may_be_empty(name)}
 
@@ -60,6 +67,16 @@ class PlanCoverage:
     def _expected(self) -> pd.MultiIndex:
         names = self.series if self.by_series else self.plan.frame[ID].unique()
         return pd.MultiIndex.from_product([names, self.times], names=[ID, TIME])
+
+    def _covers_all(self) -> bool:
+        """Return whether each period of the horizon has a row. This takes less time than to say which one has none."""
+        codes, names = pd.factorize(self.plan.frame[ID])
+        series = self.series if self.by_series else names
+        numbers, places = series.get_indexer(names)[codes], self.times.get_indexer(self.plan.frame[TIME])
+        inside = (numbers >= 0) & (places >= 0)
+        has_row = np.zeros((len(series), len(self.times)), dtype=bool)
+        has_row[numbers[inside], places[inside]] = True
+        return bool(has_row.all())
 
     def _columns(self) -> list[str]:
         return [str(name).removeprefix(PREFIX) for name in self.plan.frame if str(name).startswith(PREFIX)]
@@ -89,8 +106,9 @@ class PlanCoverage:
 def find_twins(names: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the names of series that differ only in how a number is written: `1`, `1.0` and `01`."""
     groups: Mapping[str, list[str]] = defaultdict(list)
+    as_number = cache(_as_number)  # the names of many series have few parts
     for name in names:
-        groups["/".join(map(_as_number, name.split("/")))].append(name)
+        groups["/".join(map(as_number, name.split("/")))].append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 

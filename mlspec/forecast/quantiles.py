@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -89,26 +89,54 @@ def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequenc
 
 def _measure_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequence[float]) -> dict[str, Array]:
     """Return the columns that `add_quantiles` adds."""
-    need = math.ceil(TAIL / min(min(q, 1 - q) for q in quantiles))
-    raw = RAW if RAW in past else MEAN
-    errors = _measure_errors(past, raw)
-    if all(
-        own_column(q) in frame and frame[own_column(q)].notna().any() for q in quantiles for frame in (forecast, past)
-    ):
-        columns = [
-            _calibrate(forecast, _measure_errors(past, own_column(q)), own_column(q), [q], need) for q in quantiles
-        ]
-        values = np.sort(np.column_stack(columns), axis=1)
-    else:
-        values = _calibrate(forecast, errors, MEAN, quantiles, need)
-    mean, floor = forecast[MEAN].to_numpy(), forecast[FLOOR].to_numpy()
-    values = np.maximum(values, floor[:, None])
-    corrected = np.maximum(_correct_mean(forecast, errors, values, need), floor) if errors.by_step else mean
-    by_quantile = {quantile_column(q): values[:, position] for position, q in enumerate(quantiles)}
-    return {RAW: mean, MEAN: corrected, **by_quantile}
+    return Calibration.of(past, quantiles, with_own=has_own_quantiles(forecast, quantiles)).measure_quantiles(forecast)
 
 
-def _correct_mean(forecast: pd.DataFrame, errors: _PastErrors, values: Array, need: int) -> Array:
+def has_own_quantiles(rows: pd.DataFrame, quantiles: Sequence[float]) -> bool:
+    """Return whether a model's own quantiles are among the columns of `rows`, each with a value."""
+    return all(name in rows and rows[name].notna().any() for name in map(own_column, quantiles))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a backtest says of the errors of the next forecast. It is measured once, and makes the quantiles of any of its rows.
+
+    `own`: the errors of a model's own quantiles, one by one; empty where they are not used.
+    """
+
+    quantiles: tuple[float, ...]
+    errors: PastErrors = field(repr=False)
+    own: tuple[PastErrors, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, past: pd.DataFrame, quantiles: Sequence[float], *, with_own: bool) -> Calibration:
+        """Measure the rows of a backtest (`add_quantiles`). `with_own`: whether the forecast has a model's own quantiles."""
+        need = math.ceil(TAIL / min(min(q, 1 - q) for q in quantiles))
+        errors = _measure_errors(past, RAW if RAW in past else MEAN, quantiles, need)
+        use_own = with_own and has_own_quantiles(past, quantiles)
+        own = [_measure_errors(past, own_column(q), [q], need) for q in quantiles] if use_own else []
+        return cls(tuple(quantiles), errors, tuple(own))
+
+    def add_quantiles(self, forecast: pd.DataFrame) -> pd.DataFrame:
+        """Return rows of a forecast with the columns that `add_quantiles` adds. Each row is by itself."""
+        return forecast.assign(**self.measure_quantiles(forecast))
+
+    def measure_quantiles(self, forecast: pd.DataFrame) -> dict[str, Array]:
+        """Return the columns that `add_quantiles` adds."""
+        if self.own:
+            starts = map(own_column, self.quantiles)
+            columns = [_calibrate(forecast, errors, start) for errors, start in zip(self.own, starts, strict=True)]
+            values = np.sort(np.column_stack(columns), axis=1)
+        else:
+            values = _calibrate(forecast, self.errors, MEAN)
+        mean, floor = forecast[MEAN].to_numpy(), forecast[FLOOR].to_numpy()
+        values = np.maximum(values, floor[:, None])
+        corrected = np.maximum(_correct_mean(forecast, self.errors, values), floor) if self.errors.by_step else mean
+        by_quantile = {quantile_column(q): values[:, position] for position, q in enumerate(self.quantiles)}
+        return {RAW: mean, MEAN: corrected, **by_quantile}
+
+
+def _correct_mean(forecast: pd.DataFrame, errors: PastErrors, values: Array) -> Array:
     """Return the mean with what is sure of its error; where all quantiles still lie on one side of it, that of the distribution.
 
     The mean of intermittent demand may lie above all quantiles, and is right: there the distribution's own lies outside too. A
@@ -116,50 +144,72 @@ def _correct_mean(forecast: pd.DataFrame, errors: _PastErrors, values: Array, ne
     """
     shifts = forecast[STEP].map(errors.shifts).fillna(0.0).to_numpy()
     mean: Array = forecast[MEAN].to_numpy() + shifts * forecast[SCALE].to_numpy()
-    pools = {int(str(step)): errors.pool(int(str(step)), need) for step in forecast[STEP].unique()}
-    means = {step: float(pool.mean()) if 2 * pool.size >= need else np.nan for step, pool in pools.items()}
-    expected = _offset_means(forecast, errors, means)
+    expected = _offset_means(forecast, errors)
     inside = (expected >= values[:, 0]) & (expected <= values[:, -1])
     outside = (mean < values[:, 0]) | (mean > values[:, -1])
     return np.where(inside & outside, expected, mean)
 
 
-def _offset_means(forecast: pd.DataFrame, errors: _PastErrors, means: dict[int, float]) -> Array:
+def _offset_means(forecast: pd.DataFrame, errors: PastErrors) -> Array:
     """Return the mean of each row's distribution: that of the residuals around the forecast."""
+    means = {int(str(step)): errors.at_step(int(str(step))).mean for step in forecast[STEP].unique()}
     sizes = forecast[STEP].map({step: mean * errors.size_at(step) for step, mean in means.items()}).to_numpy()
     own = forecast[ID].map(errors.by_series).fillna(1.0).to_numpy()
     result: Array = forecast[MEAN].to_numpy() + sizes * own * forecast[SCALE].to_numpy()
     return result
 
 
-def _calibrate(forecast: pd.DataFrame, errors: _PastErrors, start: str, quantiles: Sequence[float], need: int) -> Array:
+def _calibrate(forecast: pd.DataFrame, errors: PastErrors, start: str) -> Array:
     """Return quantiles, as columns: the column `start` of the forecast, and the quantiles of what it missed by in the past."""
     own = forecast[ID].map(errors.by_series).fillna(1.0).to_numpy()
-    offsets = np.full((len(forecast), len(quantiles)), np.nan)
+    offsets = np.full((len(forecast), len(errors.quantiles)), np.nan)
     for step, where in forecast.groupby(STEP, sort=True).indices.items():
-        pool = errors.pool(int(str(step)), need)
-        if pool.size:
+        found = errors.at_step(int(str(step)))
+        if found.quantiles is not None:
             size = errors.size_at(int(str(step)))
-            offsets[where] = np.quantile(pool, quantiles, method="weibull") * size * own[where, None]
+            offsets[where] = found.quantiles * size * own[where, None]
     values: Array = forecast[start].to_numpy()[:, None] + offsets * forecast[SCALE].to_numpy()[:, None]
     return values
 
 
 @dataclass(frozen=True)
-class _PastErrors:
-    """`by_step`: residuals in sizes of their step and series; `sizes` and `shifts` by step; `by_series`: relative size."""
+class StepResiduals:
+    """The residuals that count at a step: their quantiles, None without a residual; their mean, NaN of too few."""
+
+    quantiles: Array | None
+    mean: float
+
+
+@dataclass(frozen=True)
+class PastErrors:
+    """`by_step`: residuals in sizes of their step and series; `sizes` and `shifts` by step; `by_series`: relative size.
+
+    `quantiles` are those that are asked for, and `need` is the number of residuals that they need.
+    """
 
     by_step: dict[int, Array]
     sizes: dict[int, float]
     shifts: dict[int, float]
     by_series: pd.Series
+    quantiles: tuple[float, ...]
+    need: int
+    _known_steps: dict[int, StepResiduals] = field(default_factory=dict, init=False, compare=False, repr=False)
 
-    def pool(self, step: int, need: int) -> Array:
-        """Return the residuals of `step` and of as many neighbouring steps on both sides as are needed for `need` residuals."""
+    def at_step(self, step: int) -> StepResiduals:
+        """Return what the residuals of a step say. It is computed once."""
+        if step not in self._known_steps:
+            pool = self._pool(step)
+            quantiles = np.quantile(pool, self.quantiles, method="weibull") if pool.size else None
+            mean = float(pool.mean()) if 2 * pool.size >= self.need else np.nan
+            self._known_steps[step] = StepResiduals(quantiles, mean)
+        return self._known_steps[step]
+
+    def _pool(self, step: int) -> Array:
+        """Return the residuals of `step` and of as many neighbouring steps on both sides as are needed."""
         for reach in range(max([*self.by_step, step], default=0) + 1):
             near = [self.by_step[other] for other in sorted(self.by_step) if abs(other - step) <= reach]
             pool = np.concatenate(near) if near else np.empty(0)
-            if pool.size >= need:
+            if pool.size >= self.need:
                 return pool
         return np.concatenate([self.by_step[other] for other in sorted(self.by_step)]) if self.by_step else np.empty(0)
 
@@ -168,22 +218,24 @@ class _PastErrors:
         return self.sizes[min(self.sizes, key=lambda other: (abs(other - step), other))]
 
 
-def _measure_errors(past: pd.DataFrame, start: str) -> _PastErrors:
+def _measure_errors(past: pd.DataFrame, start: str, quantiles: Sequence[float], need: int) -> PastErrors:
     """Return what the column `start` missed by in the past."""
     residuals = ((past[TARGET] - past[start]) / past[SCALE]).to_numpy(dtype="float64")
     known = np.isfinite(residuals)
     rows = past.loc[known, [ID, CUTOFF, STEP]].assign(residual=residuals[known])
     if rows.empty:
-        return _PastErrors({}, {}, {}, pd.Series(dtype="float64"))
+        return PastErrors({}, {}, {}, pd.Series(dtype="float64"), tuple(quantiles), need)
     (steps, numbers), (series, names) = pd.factorize(rows[STEP], sort=True), pd.factorize(rows[ID])
     errors = PlacedErrors(np.abs(residuals[known]), steps, series, pd.factorize(rows[CUTOFF])[0])
     sizes = measure_sizes(errors)
     relative = residuals[known] / leave_out_own(errors, sizes)
-    return _PastErrors(
+    return PastErrors(
         {int(number): relative[steps == place] for place, number in enumerate(numbers)},
         {int(number): float(size) for number, size in zip(numbers, sizes.by_step, strict=True)},
         _sure_shifts(rows),
-        pd.Series(sizes.by_series, index=names),
+        pd.Series(sizes.by_series, index=pd.Index(names, dtype=object)),
+        tuple(quantiles),
+        need,
     )
 
 

@@ -84,6 +84,30 @@ class SeriesRooms:
         return np.arange(len(self.series)).repeat(self.counts)
 
 
+class PlanBySeries:
+    """A plan of known covariates, of which each part of a panel takes the rows of its own series."""
+
+    def __init__(self, plan: TypedRows | None) -> None:
+        self._plan = plan
+        if self._names_series():
+            codes, self._series = pd.factorize(plan.frame[ID])  # type: ignore[union-attr]
+            self._rows = np.argsort(codes, kind="stable")
+            self._counts = np.bincount(codes, minlength=len(self._series))
+
+    def _names_series(self) -> bool:
+        return self._plan is not None and any(str(name).startswith(KEY) for name in self._plan.frame)
+
+    def select(self, series: pd.Index) -> TypedRows | None:
+        """Return the plan with the rows of these series; those of one keep their order. A plan for all series stays whole."""
+        if self._plan is None or not self._names_series():
+            return self._plan
+        numbers = self._series.get_indexer(series)
+        numbers = numbers[numbers >= 0]
+        counts, starts = self._counts[numbers], (np.cumsum(self._counts) - self._counts)[numbers]
+        places = np.arange(int(counts.sum())) + (starts - np.cumsum(counts) + counts).repeat(counts)
+        return replace(self._plan, frame=self._plan.frame.iloc[self._rows[places]].reset_index(drop=True))
+
+
 def _refuse_too_large(periods: pd.Series) -> None:
     """Raise DataError if a panel with so many periods, by series, needs more memory than a step may use.
 

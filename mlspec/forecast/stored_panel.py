@@ -55,7 +55,7 @@ class StoredPanel:
 
     def known_at(self, cutoff: pd.Timestamp) -> StoredPanel:
         """Return the panel as known at `cutoff`, as `Panel.known_at` does for each part."""
-        return replace(self, known_until=min(cutoff, self.cutoff))
+        return replace(self, known_until=min(cutoff, self.cutoff).as_unit(self.all_times.unit))
 
     def part_readers(self, begun_by: pd.Timestamp | None = None) -> list[Callable[[], Panel]]:
         """Return what reads each part with a series that has begun by then, or by the cutoff."""

@@ -13,7 +13,7 @@ from mlspec.forecast.fates import list_ended_series
 from mlspec.forecast.frame import ID, OBSERVED, TIME, Layout, Panel
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.named_days import NamedDays, add_named_days
-from mlspec.forecast.regular import build_panel, hide_values, series_names
+from mlspec.forecast.regular import PlanBySeries, build_panel, hide_values, series_names
 from mlspec.jobs.kept_results import KeptResults
 from mlspec.jobs.odd_values import OddValues, OddValueSearch
 from mlspec.jobs.panel_parts import PanelWriter
@@ -36,6 +36,7 @@ class PanelBuilder:
         dataset = self._dataset = evidence.dataset
         self._evidence, self._layout = evidence, layout
         self._writer = PanelWriter(folder)
+        self._plan = PlanBySeries(evidence.future) if folder is not None else None
         span = evidence.spans
         self._search = OddValueSearch(dataset, int((span.newest + 1 - span.first[span.active]).sum()))
         self._series: list[pd.DataFrame] = []
@@ -79,7 +80,8 @@ class PanelBuilder:
             built[ENDED] = list_ended_series(rows, span, grid, self._layout, evidence.rules)
         if not len(span.active) and len(evidence.spans.active):
             return built
-        panel = build_panel(rows, evidence.future, grid[: newest + 1], self._layout, evidence.rules, span)
+        plan = evidence.future if self._plan is None else self._plan.select(span.active)
+        panel = build_panel(rows, plan, grid[: newest + 1], self._layout, evidence.rules, span)
         panel = add_named_days(panel, self._days)
         return built | {FRAME: panel.frame, SERIES: names.merge(panel.series, on=ID), FUTURE: panel.future}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ def write_arrow(table: pa.Table, path: Path) -> Path:
 def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> Path:
     """Write frames with the same columns as one table, completely or not at all; memory holds a few of them.
 
-    The first frame says the types. What fits into one row group has the same bytes as by `write_table`.
+    The first frame says the types. What fits into one row group has the same bytes as by `write_table`. So has a table of any size,
+    if all pieces but the last have the same number of rows, and a whole number of them is a row group.
     """
     part = path.with_suffix(".part")
     with open_new_file(part) as stream:
@@ -76,9 +77,15 @@ def read_schema(path: Path) -> pa.Schema:
 
 
 def read_chosen_rows(
-    path: Path, choose: Callable[[pa.Table], pa.Array], columns: Sequence[str] | None = None
+    path: Path,
+    choose: Callable[[pa.Table], pa.Array],
+    columns: Sequence[str] | None = None,
+    *,
+    coded: Collection[str] = (),
 ) -> pd.DataFrame:
     """Read the rows of a file of `write_table` that `choose` marks, piece by piece; of `columns` those that the file has.
+
+    Texts of the columns `coded` are read as categories, in the order in which they come: a text of many rows is there once.
 
     Raises DataError if it is not a Parquet file.
     """
@@ -86,9 +93,22 @@ def read_chosen_rows(
         present = [name for name in file.schema_arrow.names if columns is None or name in columns]
         batches = file.iter_batches(ROW_GROUP, columns=present, use_threads=False)
         tables = (pa.Table.from_batches([batch], batch.schema) for batch in batches)
-        kept = [table.filter(choose(table)) for table in tables]
+        kept = [_code_texts(table.filter(choose(table)), coded) for table in tables]
         empty = pa.schema([file.schema_arrow.field(name) for name in present]).empty_table()
-        return pa.concat_tables([empty, *kept]).to_pandas()
+        whole = pa.concat_tables([_code_texts(empty, coded), *kept]).unify_dictionaries()
+        del kept
+        frame = whole.to_pandas(self_destruct=True)  # so that memory does not hold a column twice
+        del whole
+        return frame
+
+
+def _code_texts(table: pa.Table, coded: Collection[str]) -> pa.Table:
+    """Return a table in which these columns have each text once, and a number for each row."""
+    for name in coded:
+        place = table.schema.get_field_index(name)
+        if place >= 0:
+            table = table.set_column(place, name, table.column(place).dictionary_encode())
+    return table
 
 
 def count_rows(path: Path) -> int:

@@ -10,10 +10,10 @@ import pandas as pd
 from mlspec.errors import DataError, UsageError
 from mlspec.forecast.cold_start import made_by
 from mlspec.forecast.entrant_forecasts import CHAMPION
-from mlspec.forecast.fates import BY_END, forecast_ended
-from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, TARGET, TIME, Layout
-from mlspec.forecast.quantiles import RAW, add_quantiles, own_column, quantile_column
-from mlspec.forecast.scales import SCALE, series_scales
+from mlspec.forecast.fates import BY_END
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, TARGET, TIME, Layout, cross_periods
+from mlspec.forecast.quantiles import RAW, Calibration, has_own_quantiles, own_column, quantile_column
+from mlspec.forecast.scales import FLOOR, SCALE, series_scales
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.jobs.context import (
@@ -24,12 +24,13 @@ from mlspec.jobs.context import (
     read_spec,
     require_input,
 )
-from mlspec.jobs.files import read_chosen_rows, read_table, write_table
+from mlspec.jobs.files import read_chosen_rows, read_schema, read_table, write_pieces, write_table
+from mlspec.jobs.forecast_rows import ForecastRows, RowMaker, split_by_traffic, with_user_columns
 from mlspec.jobs.isolation import forecast_from_file
 from mlspec.jobs.levels import write_levels
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.parted_panel import open_panel
-from mlspec.jobs.predictions import VERSION, ExpectedForecast, write_instances
+from mlspec.jobs.predictions import ExpectedForecast, write_instances
 from mlspec.jobs.process_workers import processors_of_this_machine
 from mlspec.jobs.reconciled import is_reconciled, reconcile_forecast
 from mlspec.spec.forecast import Forecast
@@ -69,15 +70,14 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
             request, spec, panel, names, version, alone=len(traffic) == 1, workers=processors_of_this_machine()
         )
     progress(len(traffic), len(traffic), "periods predicted")
-    rows = _split_by_traffic(forecasts, names, traffic)
-    out = _drop_index(rows)
-    files = {"forecast": write_table(out, request.out / "forecast.parquet")}
+    rows = split_by_traffic(forecasts, names, traffic)
+    files = {"forecast": write_pieces(rows.divide(), request.out / "forecast.parquet")}
     if spec.dataset.hierarchy is not None:
-        files |= write_levels(request, spec, panel.whole(), rows, traffic)
+        files |= write_levels(request, spec, panel.whole(), rows.whole(), traffic)
     shadows = [forecasts[version] for version, share in traffic.items() if share == 0]
     if shadows:
-        files["shadow"] = write_table(_drop_index(pd.concat(shadows)), request.out / "shadow.parquet")
-    return StepResult(files, _forecast_facts(out, panel.layout, panel.cutoff))
+        files["shadow"] = write_pieces(ForecastRows.join(shadows).divide(), request.out / "shadow.parquet")
+    return StepResult(files, _forecast_facts(len(rows), panel.layout, panel.cutoff))
 
 
 def _write_instances(request: StepRequest, names: pd.DataFrame) -> StepResult:
@@ -100,12 +100,11 @@ def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, an
     predicted = ExpectedForecast(
         names, layout, cutoff, spec.dataset.time, columns, _traffic_shares(request), spec.dataset.timezone
     ).read_answers(answers)
-    rows = _with_user_columns(spec, cutoff, names, predicted)
-    out = _drop_index(rows)
-    files = {"forecast": write_table(out, request.out / "forecast.parquet")}
+    rows = with_user_columns(spec, cutoff, names, predicted)
+    files = {"forecast": write_table(rows, request.out / "forecast.parquet")}
     if spec.dataset.hierarchy is not None:
         files |= write_levels(request, spec, open_panel(request, spec).whole(), rows, _traffic_shares(request))
-    return StepResult(files, _forecast_facts(out, layout, cutoff))
+    return StepResult(files, _forecast_facts(len(rows), layout, cutoff))
 
 
 def forecast_by_traffic(request: StepRequest, spec: Forecast, panel: PartedPanel, names: pd.DataFrame) -> pd.DataFrame:
@@ -117,13 +116,13 @@ def forecast_by_traffic(request: StepRequest, spec: Forecast, panel: PartedPanel
         )
         for version in shares
     }
-    return _drop_index(_split_by_traffic(forecasts, names, shares))
+    return split_by_traffic(forecasts, names, shares).whole().reset_index(drop=True)
 
 
-def _forecast_facts(out: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
+def _forecast_facts(rows: int, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
     text, times = layout.frequency.format_period, layout.frequency.periods_after(cutoff, layout.horizon)
     return {
-        "rows": len(out), "series": len(out) // len(times), "cutoff": text(cutoff), "start": text(times[0]), "end": text(times[-1]),
+        "rows": rows, "series": rows // len(times), "cutoff": text(cutoff), "start": text(times[0]), "end": text(times[-1]),
     }  # fmt: skip
 
 
@@ -146,8 +145,8 @@ def _forecast_cutoffs(
             )
         )
     progress(len(cutoffs), len(cutoffs), "periods of all cutoffs predicted")
-    out = _drop_index(pd.concat(forecasts))
-    return StepResult({"forecast": write_table(out, request.out / "forecast.parquet")}, {"rows": len(out)})
+    rows = ForecastRows.join(forecasts)
+    return StepResult({"forecast": write_pieces(rows.divide(), request.out / "forecast.parquet")}, {"rows": len(rows)})
 
 
 def _traffic_shares(request: StepRequest) -> dict[str, int]:
@@ -167,30 +166,39 @@ def forecast_version(
     *,
     alone: bool,
     workers: Workers = THIS_PROCESS,
-) -> pd.DataFrame:
-    """Return one version's forecast of all series, by unique_id; those that are new or have ended get what the spec says."""
+) -> ForecastRows:
+    """Return one version's forecast of all series, sorted; those that are new or have ended get what the spec says."""
     role = "" if alone and "model" in request.inputs else f"-{version}"
     backtest = require_input(request, f"backtest{role}")
     times = panel.layout.horizon_after(panel.cutoff)
     _refuse_short_plan(panel, times)
     model = require_input(request, f"model{role}")
-    rows = forecast_from_file(model, panel, version, workers).merge(series_scales(panel), on=ID, how="left")
-    rows = rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1})
+    predicted, scales = forecast_from_file(model, panel, version, workers), series_scales(panel).set_index(ID)
     if is_reconciled(spec):
+        known = {FLOOR: predicted[ID].map(scales[FLOOR]), STEP: times.get_indexer(predicted[TIME]) + 1}
+        rows = predicted.assign(**known)
         rows = reconcile_forecast(request, spec, panel.whole(), rows, read_table(backtest), model, workers)
-    rows = add_quantiles(rows, _read_champion(backtest, spec.model.quantiles), spec.model.quantiles)
-    rows = rows.assign(**{METHOD: made_by(rows[ID], panel)})
+        predicted = rows[[*predicted]]
+    calibration = Calibration.of(
+        _read_champion(backtest, spec.model.quantiles),
+        spec.model.quantiles,
+        with_own=has_own_quantiles(predicted, spec.model.quantiles),
+    )
+    series = scales[[SCALE, FLOOR]].assign(**{METHOD: made_by(pd.Series(scales.index, scales.index), panel)})
     ended = ended_series(request, panel.cutoff)
     if len(ended):
-        zeros = forecast_ended(ended, times, spec.model.quantiles).assign(**{METHOD: BY_END})
-        rows = pd.concat([rows, zeros], ignore_index=True).sort_values([ID, TIME], ignore_index=True)
-    return _with_user_columns(spec, panel.cutoff, names, rows.assign(**{VERSION: version}))
+        zeros = cross_periods(pd.Series(ended), times).assign(**{MEAN: 0.0})
+        predicted = pd.concat([predicted, zeros], ignore_index=True).sort_values([ID, TIME], ignore_index=True)
+        series = pd.concat([series, pd.DataFrame({METHOD: BY_END}, index=ended)])
+    maker = RowMaker(spec, version, panel.cutoff, times, names, series, calibration)
+    return ForecastRows.of(predicted, maker)
 
 
 def _read_champion(backtest: Path, quantiles: Sequence[float]) -> pd.DataFrame:
     """Return the champion's rows of a backtest, with what quantiles are made of."""
-    columns = (ID, CUTOFF, STEP, TARGET, MEAN, RAW, SCALE, *map(own_column, quantiles))
-    return read_chosen_rows(backtest, lambda rows: rows[CHAMPION], (*columns, CHAMPION))
+    raw = RAW if RAW in read_schema(backtest).names else MEAN
+    columns = (ID, CUTOFF, STEP, TARGET, raw, SCALE, *map(own_column, quantiles), CHAMPION)
+    return read_chosen_rows(backtest, lambda rows: rows[CHAMPION], columns, coded=[ID])
 
 
 def _refuse_short_plan(panel: PartedPanel, times: pd.DatetimeIndex) -> None:
@@ -202,29 +210,3 @@ def _refuse_short_plan(panel: PartedPanel, times: pd.DatetimeIndex) -> None:
         f"the newest data was checked for a shorter horizon: known covariates end at {known_to}, and the forecast at {wanted}",
         hint="set model.horizon back and apply, or apply a spec whose version passes its gate",
     )
-
-
-def _with_user_columns(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return time, cutoff, mean, quantiles and version with the user's column names, indexed by unique_id.
-
-    Where a rule makes some rows, a column says by which method each is made.
-    """
-    own = names.reindex(rows[ID]).reset_index(drop=True)
-    columns = {spec.dataset.time: rows[TIME], "cutoff": cutoff, "mean": rows[MEAN]}
-    columns |= {quantile_column(q): rows[quantile_column(q)] for q in spec.model.quantiles}
-    made_by = (VERSION, METHOD) if spec.dataset.tells_methods else (VERSION,)
-    out = pd.concat([own, pd.DataFrame({**columns, **{name: rows[name] for name in made_by}})], axis=1)
-    return out.set_index(pd.Index(rows[ID], name=ID))
-
-
-def _split_by_traffic(
-    forecasts: Mapping[str, pd.DataFrame], names: pd.DataFrame, traffic: Mapping[str, int]
-) -> pd.DataFrame:
-    """Return each series' rows from its version in the traffic split, sorted by series and time, by unique_id."""
-    version_by_series = {key: version_for(series_partition(key), traffic) for key in names.index}
-    parts = [rows[[version_by_series[key] == version for key in rows.index]] for version, rows in forecasts.items()]
-    return pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0]
-
-
-def _drop_index(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.reset_index(drop=True)

@@ -13,17 +13,18 @@ import pyarrow.compute as pc
 from mlspec.errors import ModelError, UsageError
 from mlspec.forecast.entrant_forecasts import CHAMPION
 from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, STEP, TARGET
-from mlspec.forecast.load import join_ids
+from mlspec.forecast.load import number_series
+from mlspec.forecast.reading.column import text_column
 from mlspec.forecast.scales import SCALE, series_scales
 from mlspec.forecast.selection import FLOOR
 from mlspec.forecast.stock.classes import demand_classes
 from mlspec.forecast.stock.levels import FORMULAS, StockLevels, measure_errors, needed_errors, stock_levels
-from mlspec.forecast.stock.origins import Array, past_forecasts
+from mlspec.forecast.stock.origins import Array, Codes, past_forecasts
 from mlspec.forecast.stock.simulation import simulate_policies
 from mlspec.forecast.stock.terms import OrderTerms, order_terms
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import ended_series, forecast_names, read_spec, require_input, series_terms
-from mlspec.jobs.files import read_chosen_rows, read_table, write_table
+from mlspec.jobs.files import read_arrow, read_chosen_rows, write_table
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
@@ -42,10 +43,10 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         raise UsageError("the spec has no inventory", hint="add inventory: {service_level: 0.95, lead_time: 2}")
     panel = panel_as_of(request, open_panel(request, spec), spec.dataset.timezone)
     progress(0, 2, "compute the stock levels")
-    past = read_chosen_rows(require_input(request, "backtest"), _mark_compared, PAST_COLUMNS)
+    past = read_chosen_rows(require_input(request, "backtest"), _mark_compared, PAST_COLUMNS, coded=[ID, CANDIDATE])
     forecast = _read_forecast(request, spec)
     ended = ended_series(request, panel.cutoff)
-    series = pd.Index(np.sort(forecast.loc[~forecast[ID].isin(ended), ID].unique()), name=ID)
+    series = pd.Index(np.sort(forecast.series[~forecast.series.isin(ended)].to_numpy()), name=ID)
     own = series_terms(request, spec.inventory)
     stock = _Stock(spec, spec.inventory, panel, series, order_terms(spec.inventory, series, own))
     _refuse_beyond_horizon(stock)
@@ -90,7 +91,7 @@ def _refuse_beyond_horizon(stock: _Stock) -> None:
         )
 
 
-def _compute_levels(stock: _Stock, past: pd.DataFrame, forecast: pd.DataFrame) -> tuple[StockLevels, int]:
+def _compute_levels(stock: _Stock, past: pd.DataFrame, forecast: _NumberedMeans) -> tuple[StockLevels, int]:
     """Return the levels, and how many past errors they are computed from."""
     champion = past_forecasts(past[past[CHAMPION]], stock.series, stock.panel.layout.horizon)
     classes, need = demand_classes(stock.panel, stock.series), needed_errors(stock.inventory.service_level)
@@ -130,10 +131,13 @@ def _as_range(periods: Array) -> float | str:
     return int(high) if high == int(high) else float(high)
 
 
-def _forecast_means(forecast: pd.DataFrame, stock: _Stock) -> Array:
+def _forecast_means(forecast: _NumberedMeans, stock: _Stock) -> Array:
     """Return the forecast of each series, a column a period ahead."""
-    means = forecast.pivot_table(index=ID, columns=STEP, values=MEAN, sort=True)
-    return means.reindex(index=stock.series, columns=range(1, stock.panel.layout.horizon + 1)).to_numpy(dtype="float64")
+    places, horizon = stock.series.get_indexer(forecast.series)[forecast.codes], stock.panel.layout.horizon
+    means = np.full((len(stock.series), horizon), np.nan)
+    inside = (places >= 0) & (forecast.steps < horizon)
+    means[places[inside], forecast.steps[inside]] = forecast.means[inside]
+    return means
 
 
 def _scales_now(stock: _Stock) -> Array:
@@ -149,9 +153,19 @@ def add_zero_stock(table: pd.DataFrame, ended: pd.Index) -> pd.DataFrame:
     return pd.concat([table, zeros], ignore_index=True).sort_values(ID, ignore_index=True)
 
 
-def _read_forecast(request: StepRequest, spec: Forecast) -> pd.DataFrame:
-    """Return unique_id, h, mean of the input forecast."""
-    forecast = read_table(require_input(request, "forecast"))
-    ids = join_ids([forecast[name] for name in spec.dataset.series], forecast.index)
-    step = forecast.groupby(ids, sort=False)[spec.dataset.time].rank(method="first").astype("int64")
-    return pd.DataFrame({ID: ids, STEP: step, MEAN: forecast["mean"]})
+@dataclass(frozen=True)
+class _NumberedMeans:
+    """The means of a forecast: for each row the number of its series and of its period ahead, from 0 on; `series` by number."""
+
+    series: pd.Index
+    codes: Codes
+    steps: Codes
+    means: Array
+
+
+def _read_forecast(request: StepRequest, spec: Forecast) -> _NumberedMeans:
+    """Return the means of the input forecast."""
+    table = read_arrow(require_input(request, "forecast"), [*spec.dataset.series, spec.dataset.time, "mean"])
+    codes, ids = number_series([text_column(table[name]) for name in spec.dataset.series], len(table))
+    steps = table[spec.dataset.time].to_pandas().groupby(codes).rank(method="first").to_numpy("int64") - 1
+    return _NumberedMeans(pd.Index(ids), codes, steps, table["mean"].to_numpy())

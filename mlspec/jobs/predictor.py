@@ -23,7 +23,7 @@ def run(request: StepRequest) -> Predictions:
     """Predict from the panel's cutoff with the inputs `model` and `backtest`. Raises ModelError if a value is missing."""
     spec = read_spec(request)
     panel, names = open_panel(request, spec), forecast_names(request, spec)
-    rows = forecast.forecast_version(request, spec, panel, names, "", alone=True)
+    rows = forecast.forecast_version(request, spec, panel, names, "", alone=True).whole()
     freq, zone = panel.layout.frequency, spec.dataset.timezone
     times = freq.periods_after(panel.cutoff, panel.layout.horizon)
     return Predictions(

@@ -63,6 +63,18 @@ def test_what_fits_into_one_group_has_the_bytes_of_one_table(tmp_path: Path) -> 
     assert pieces.read_bytes() == write_table(at_once(made, "theta"), tmp_path / "table.parquet").read_bytes()
 
 
+def test_pieces_that_fill_row_groups_have_the_bytes_of_one_table_of_any_size(tmp_path: Path) -> None:
+    count, piece = files.ROW_GROUP + 5, entrant_forecasts.MOST_ROWS
+    assert files.ROW_GROUP % piece == 0
+    places = np.arange(count)
+    frame = pd.DataFrame({ID: pd.Index(["a", "b/ç", "c"]).take(places % 3), MEAN: places / 7.0})
+    pieces = write_pieces(
+        (frame[first : first + piece] for first in range(0, count, piece)), tmp_path / "pieces.parquet"
+    )
+    assert pyarrow.parquet.ParquetFile(pieces).metadata.num_row_groups == 2
+    assert pieces.read_bytes() == write_table(frame, tmp_path / "table.parquet").read_bytes()
+
+
 def test_memory_holds_a_group_of_rows_and_not_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entrant_forecasts, "MOST_ROWS", 10)
     monkeypatch.setattr(files, "ROW_GROUP", 25)
@@ -77,6 +89,17 @@ def test_rows_that_nothing_marks_are_an_empty_table_with_the_same_columns(tmp_pa
     assert list(read.columns) == list(pd.read_parquet(path).columns)
     assert len(read) == 1  # the level has no mean here
     assert read_chosen_rows(path, lambda table: table[ID].is_null()).empty
+
+
+def test_texts_are_read_as_categories_in_the_order_in_which_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_pieces(forecasts(50).divide_rows("promo"), tmp_path / "backtest.parquet")
+    plain = read_chosen_rows(path, lambda table: table[CHAMPION])
+    monkeypatch.setattr(files, "ROW_GROUP", 7)
+    coded = read_chosen_rows(path, lambda table: table[CHAMPION], coded=[ID, "no_such_column"])
+    assert list(coded[ID].cat.categories) == list(plain[ID].unique())
+    pd.testing.assert_frame_equal(coded.astype({ID: object}), plain)
 
 
 def test_a_file_that_is_no_table_is_refused_in_words(tmp_path: Path) -> None:
