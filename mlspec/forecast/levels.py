@@ -126,7 +126,7 @@ def forecast_sums(
 def _widen_to_means(sums: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
     """Return sums whose outermost quantiles hold the mean.
 
-    The mean of a series that lies outside of its interval is corrected. That of a level stays, as it is the sum of its series' means.
+    A series' mean that lies outside of its interval is corrected. That of a level stays, as it is the sum of its series' means.
     """
     low, high = min(quantiles), max(quantiles)
     wider = {}
