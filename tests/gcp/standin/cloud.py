@@ -141,5 +141,9 @@ class Cloud:
         ]
 
     def close(self) -> None:
-        """End what still runs."""
+        """End what still runs, and let services go of what they hold."""
         self.commands.close()
+        with self.lock:
+            for service in self._services.values():
+                if hasattr(service, "close"):
+                    service.close()
