@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 from collections.abc import Sequence
@@ -77,6 +78,16 @@ class Warehouse:
         self.duck.execute("SET TimeZone = 'UTC'")
         # Another digest than BigQuery's, as good for telling one row from another.
         self.duck.execute("CREATE MACRO FARM_FINGERPRINT(x) AS CAST(hash(x) >> 1 AS BIGINT)")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Warehouse:
+        """Return one with the same rows, in a database of its own."""
+        found = memo[id(self)] = Warehouse(copy.deepcopy(self.cloud, memo))
+        found.datasets, found.tables, found.jobs = (
+            copy.deepcopy(each, memo) for each in (self.datasets, self.tables, self.jobs)
+        )
+        found.duck.execute("DROP MACRO FARM_FINGERPRINT")  # it comes with the copy
+        found.duck.execute(f"COPY FROM DATABASE {self._database} TO {found._database}")
+        return found
 
     def close(self) -> None:
         """Let go of the rows."""
