@@ -82,9 +82,8 @@ class Warehouse:
     def __deepcopy__(self, memo: dict[int, Any]) -> Warehouse:
         """Return one with the same rows, in a database of its own."""
         found = memo[id(self)] = Warehouse(copy.deepcopy(self.cloud, memo))
-        found.datasets, found.tables, found.jobs = (
-            copy.deepcopy(each, memo) for each in (self.datasets, self.tables, self.jobs)
-        )
+        found.datasets, found.tables = copy.deepcopy(self.datasets, memo), copy.deepcopy(self.tables, memo)
+        found.jobs = copy.deepcopy(self.jobs, memo)
         found.duck.execute("DROP MACRO FARM_FINGERPRINT")  # it comes with the copy
         found.duck.execute(f"COPY FROM DATABASE {self._database} TO {found._database}")
         return found
