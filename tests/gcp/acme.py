@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlspec.cli import main as front
+from mlspec.clock import utc_now
 from tests.examples import project, sales, spec_text
 from tests.gcp import platform, platform_grants
 from tests.gcp.platform import REGION
 from tests.gcp.standin.harness import Running
 
 PERSON, LOOP = "ana", "mlspec-reconcile"
+PRIVATE = "{strategy: all-at-once}, endpoint: {access: private}"
 IMAGE = f"{REGION}-docker.pkg.dev/acme-test/mlspec/step@sha256:{'0' * 64}"
 
 
@@ -37,6 +42,27 @@ class Acme:
         platform_grants.apply(standin, self.project, REGION)
         standin.allow({}, list(platform_grants.of_person(self.project, self.account(PERSON))))
         self._granted: list[str] = []
+
+    def prepare(self, make: Callable[[Acme], None]) -> None:
+        """Let there be what `make` makes of this project, as if it was made now: it is made once a day in a process of tests.
+
+        For tests that come later, the cloud, the project's folder and its cache come back as they were then. Nothing may have been
+        done in this project before. Raises ValueError where `make` runs a program in place of a container.
+        """
+        name = f"{make.__module__}.{make.__qualname__} {utc_now():%Y-%m-%d}"  # what is due depends on the day
+        kept = self.standin.folder / "prepared" / name
+        places = {"acme": self.root, "cache": Path(os.environ["XDG_CACHE_HOME"])}
+        if name in self.standin.prepared:
+            self.standin.bring_back(name)
+            for role, place in places.items():
+                _replace_content(place, kept / role)
+            self._granted = self.standin.prepared[name]
+            return
+        make(self)
+        self.standin.keep(name)
+        for role, place in places.items():
+            shutil.copytree(place, kept / role)
+        self.standin.prepared[name] = self._granted
 
     def account(self, name: str) -> str:
         """The address of one of the platform's accounts, or of a person's."""
@@ -117,3 +143,22 @@ class Acme:
         """Let the jobs' containers really run: this checkout's mlspec, in this project, after the Python of `before`."""
         code = f"{before}\nfrom mlspec.cli.main import main; main()"
         self.standin.hook_code(".*", code, cwd=str(self.root))
+
+
+def _replace_content(folder: Path, source: Path) -> None:
+    """Let a folder, in which a process may stand, hold what another one holds and nothing else."""
+    for each in folder.iterdir() if folder.exists() else ():
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+
+
+def serve_online(acme: Acme) -> None:
+    """Let the forecast serve batch and online after a first pass: see `Acme.prepare`."""
+    acme.online()
+    assert acme.run("reconcile", "--once") == 0
+
+
+def serve_privately(acme: Acme) -> None:
+    """Let the forecast serve at a private endpoint after a first pass."""
+    acme.online(rollout=PRIVATE)
+    assert acme.run("reconcile", "--once") == 0

@@ -23,10 +23,14 @@ MANY = "{type: n2-standard-2, min_replicas: 2, max_replicas: 5}"
 @pytest.fixture
 def served(acme: Acme) -> Acme:
     """The project, with its forecast served on a small machine."""
+    acme.prepare(serve_on_a_small_machine)
+    return acme
+
+
+def serve_on_a_small_machine(acme: Acme) -> None:
     acme.online()
     acme.serve(machine=SMALL)
     assert acme.run(*ONCE) == 0
-    return acme
 
 
 def standing(acme: Acme) -> list[tuple[str, str, int, int]]:

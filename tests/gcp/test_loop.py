@@ -8,7 +8,7 @@ import pytest
 
 from tests.examples import sales
 from tests.gcp import platform
-from tests.gcp.acme import IMAGE, Acme
+from tests.gcp.acme import IMAGE, Acme, serve_online
 from tests.terraform.provider.cloud import Cloud
 
 ONCE = ("reconcile", "--once")
@@ -58,8 +58,7 @@ def test_steps_run_in_containers_give_what_steps_here_give(
 
 
 def test_what_was_moved_behind_its_back_is_put_back(acme: Acme, capsys: pytest.CaptureFixture[str]) -> None:
-    acme.online()
-    acme.run(*ONCE)
+    acme.prepare(serve_online)
     wanted = acme.traffic()
     found = acme.endpoint()
     del found.traffic_split[next(iter(found.traffic_split))]
@@ -73,8 +72,7 @@ def test_what_was_moved_behind_its_back_is_put_back(acme: Acme, capsys: pytest.C
 
 
 def test_an_account_that_may_not_look_at_vertex_ai_runs_steps_all_the_same(acme: Acme) -> None:
-    acme.online()
-    acme.run(*ONCE)
+    acme.prepare(serve_online)
     acme.standin.fault("ModelService|EndpointService", code=403, count=999)
     assert acme.run("step", "evaluate", "--spec", "specs/demand.yaml") == 0
     acme.data(sales(days=43))

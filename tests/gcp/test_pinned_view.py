@@ -21,7 +21,7 @@ from mlspec.web.answer import PredictionHandler
 from mlspec.web.prediction_cache import CachedForecast, PredictionCache
 from tests.examples import sales
 from tests.gcp import platform
-from tests.gcp.acme import Acme
+from tests.gcp.acme import Acme, serve_online, serve_privately
 from tests.gcp.platform import REGION
 from tests.gcp.standin.services.vertex_artifacts import storage_uri
 
@@ -83,8 +83,7 @@ def test_two_deployments_answer_differently_each_with_its_own_version_whatever_t
 
 
 def test_a_container_is_started_with_its_version_and_refuses_another_s_files(acme: Acme, tmp_path: Path) -> None:
-    acme.online()
-    assert acme.run(*ONCE) == 0
+    acme.prepare(serve_online)
     (version,) = acme.traffic()
     (model,) = acme.versions()
     assert list(model.container_spec.args) == ["serve", "demand", "--target", "dev", "--version", version]
@@ -103,8 +102,7 @@ def test_a_container_is_started_with_its_version_and_refuses_another_s_files(acm
 def test_a_private_endpoint_s_container_needs_its_own_files_alone_and_new_data_is_a_new_deployment(
     acme: Acme, tmp_path: Path
 ) -> None:
-    acme.online(rollout="{strategy: all-at-once}, endpoint: {access: private}")
-    assert acme.run(*ONCE) == 0
+    acme.prepare(serve_privately)
     (version,) = acme.traffic()
     clients = Clients(acme.project, REGION)
     before = answers(PinnedView(*read_artifact(clients, files_of(acme, version), tmp_path / "a"), NOTHING))

@@ -23,32 +23,34 @@ from tests.engine.dag_run import play
 from tests.engine.world import CANARY, Turned, with_two_versions
 from tests.examples import sales
 from tests.gcp import platform
-from tests.gcp.acme import LOOP, Acme
+from tests.gcp.acme import LOOP, PRIVATE, Acme, serve_privately
 from tests.gcp.standin.harness import Running
 from tests.gcp.test_pinned_view import CROSTON
 from tests.gcp.test_reconcile_machine import Cloud
 from tests.waiting import until
 
 ONCE = ("reconcile", "--once", "--yes")
-PRIVATE = "{strategy: all-at-once}, endpoint: {access: private}"
 SELDOM = "{forecast: '0 3 29 2 *', timezone: UTC}"  # no run is due while a test runs, but on a leap day at night
 
 
 @pytest.fixture
 def served(acme: Acme) -> Acme:
     """The project, whose forecast serves at a private endpoint."""
-    acme.online(rollout=PRIVATE)
-    assert acme.run(*ONCE) == 0
+    acme.prepare(serve_privately)
     return acme
 
 
 @pytest.fixture
 def seldom(acme: Acme) -> Acme:
     """The same, and the next forecast is due in some years, whatever data comes in."""
+    acme.prepare(serve_privately_and_seldom)
+    return acme
+
+
+def serve_privately_and_seldom(acme: Acme) -> None:
     acme.online(rollout=PRIVATE)
     acme.say(schedule=SELDOM)
     assert acme.run(*ONCE) == 0
-    return acme
 
 
 def deployed(acme: Acme) -> str:

@@ -15,11 +15,9 @@ import pytest
 from google.protobuf import json_format, struct_pb2
 
 from tests.gcp import platform
-from tests.gcp.acme import Acme
+from tests.gcp.acme import Acme, serve_online
 from tests.gcp.standin.harness import ROOT
 from tests.gcp.standin.services.vertex_artifacts import storage_uri
-
-ONCE = ("reconcile", "--once")
 
 
 @contextmanager
@@ -63,8 +61,7 @@ def ready(url: str) -> None:
 def test_vertex_ai_answers_with_the_forecast(acme: Acme, capsys: pytest.CaptureFixture[str]) -> None:
     from google.cloud import aiplatform_v1
 
-    acme.online()
-    assert acme.run(*ONCE) == 0
+    acme.prepare(serve_online)
     shown = [row for row in acme.asked(capsys, "forecast", "demand")["rows"] if row["shop"] == "001"]
     address = {"api_endpoint": f"{platform.REGION}-aiplatform.googleapis.com"}
     client = aiplatform_v1.PredictionServiceClient(client_options=address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -140,6 +141,24 @@ class Cloud:
             if each not in self.settings.denied and self.iam.may(self.iam.caller, need(each))
         ]
 
+    def copy_into(self, folder: Path) -> Cloud:
+        """Return another cloud in which everything is as it is here. Raises ValueError where something is under way or was run.
+
+        What is under way may be done first: a copy is a call's worth of time.
+        """
+        with self.lock:
+            self.operations.tick()
+            if self.operations.under_way() or self.commands.started():
+                raise ValueError("a cloud with an operation under way, or with programs, cannot be copied")
+            found = copy.deepcopy(self, {id(self.lock): threading.RLock()})
+        found.folder = folder
+        found.commands.folder = folder / "jobs"
+        return found
+
     def close(self) -> None:
-        """End what still runs."""
+        """End what still runs, and let services go of what they hold."""
         self.commands.close()
+        with self.lock:
+            for service in self._services.values():
+                if hasattr(service, "close"):
+                    service.close()

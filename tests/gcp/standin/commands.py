@@ -106,7 +106,7 @@ class Commands:
     def __init__(
         self, folder: Path, environment: dict[str, str], start_of: Callable[[Sequence[str]], Callable[[], bool]]
     ) -> None:
-        self._folder, self._start_of = folder, start_of
+        self.folder, self._start_of = folder, start_of
         self._environment = {**{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}, **environment}
         self.account_file: Callable[[str], Path] | None = None
         self.hooks: list[Hook] = []
@@ -120,7 +120,7 @@ class Commands:
         if account and self.account_file:
             env = {**env, "GOOGLE_APPLICATION_CREDENTIALS": str(self.account_file(account))}
         hook = next((each for each in reversed(self.hooks) if re.search(each.image, image)), None)
-        folder = self._folder / str(len(self.runs) + 1)
+        folder = self.folder / str(len(self.runs) + 1)
         folder.mkdir(parents=True)
         for name in ("output.txt", "errors.txt"):
             (folder / name).touch()
@@ -150,6 +150,10 @@ class Commands:
                 argv, cwd=hook.cwd or folder, env=own, stdin=subprocess.DEVNULL, stdout=output, stderr=wrong,
                 start_new_session=True,
             )  # fmt: skip
+
+    def started(self) -> bool:
+        """Say whether there was a program."""
+        return any(run.process is not None or not run.opened for run in self.runs)
 
     def close(self) -> None:
         """End all that still runs."""

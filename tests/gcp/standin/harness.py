@@ -26,6 +26,8 @@ class Running:
 
     def __init__(self, folder: Path, project: str = "acme-test") -> None:
         self.folder, self.project = folder, project
+        self.prepared: dict[str, list[str]] = {}
+        """The specs whose Terraform is granted, by the name of what was prepared and kept: see `acme.Acme.prepare`."""
         argv = [sys.executable, "-m", "tests.gcp.standin", "--dir", str(folder), "--project", project, "--until-eof"]
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "stderr.txt").open("wb") as log:
@@ -61,6 +63,14 @@ class Running:
     def reset(self) -> None:
         """Empty the cloud, the journal, the faults, hooks and settings; end what still runs."""
         self._ask("reset")
+
+    def keep(self, name: str) -> None:
+        """Keep the cloud and the journal as they are, under a name. Raises ValueError where a program was run in it."""
+        self._ask("keep", name=name)
+
+    def bring_back(self, name: str) -> None:
+        """Let the cloud and the journal be as they were when they were kept; what still runs is ended."""
+        self._ask("bring_back", name=name)
 
     def fault(self, method: str, **how: Any) -> None:
         """Let calls go wrong from now on: see `journal.Fault` for what can be said."""

@@ -75,6 +75,10 @@ class Operations:
             except Refused as refused:
                 message.error.code, message.error.message = refused.number, refused.message
 
+    def under_way(self) -> bool:
+        """Say whether one is not done."""
+        return not all(each.message.done for each in self._all.values())
+
     def get(self, name: str) -> Operation:
         """Return an operation as it stands. Raises Refused."""
         if name not in self._all:

@@ -6,8 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from email.parser import BytesParser
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
@@ -43,22 +42,22 @@ class Request:
         query = sorted((key, value) for key, value in self.query.items() if key != "upload_id")
         return f"{self.method} {self.path} {query} {sha256(body).hexdigest()}"
 
+    @cached_property
     def parts(self) -> tuple[Json, str, bytes]:
-        """Return a multipart body: the JSON part, then the other's type and bytes. Raises Refused."""
-        head = f"Content-Type: {self.headers.get('content-type', '')}\r\n\r\n".encode()
-        found = BytesParser().parsebytes(head + self.body)
-        if not found.is_multipart():
+        """A multipart body (RFC 2046): the JSON part, then the other's type and its bytes as they were sent. Raises Refused."""
+        boundary = re.match(r'multipart/.*boundary="?([^";]+)', self.headers.get("content-type", ""))
+        found = self.body.split(b"--" + boundary[1].encode()) if boundary else []
+        if len(found) < 3:
             raise invalid("the body is not multipart")
-        first, second = found.get_payload()
-        return _json(first.get_payload(decode=True)), second.get_content_type(), self._last_part()
+        (_, said), (head, data) = (_split_part(each) for each in found[1:3])
+        kind = re.search(rb"(?im)^content-type: *([^;\r\n]+)", head)
+        return _json(said), kind[1].decode() if kind else "text/plain", data
 
-    def _last_part(self) -> bytes:
-        """The bytes as they were sent: a parser of e-mail would mend line ends."""
-        boundary = re.search(r'boundary="?([^";]+)', self.headers["content-type"])
-        assert boundary
-        part = self.body.split(b"--" + boundary[1].encode())[2]
-        content = part.partition(b"\r\n\r\n")[2]
-        return content.removesuffix(b"\r\n")
+
+def _split_part(part: bytes) -> tuple[bytes, bytes]:
+    """Return the head and the content of one part of a body."""
+    head, _, content = part.partition(b"\r\n\r\n")
+    return head, content.removesuffix(b"\r\n")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Standin:
         proxy = self._open()
         self.environment = self._environment(project, f"http://127.0.0.1:{proxy}")
         self._runs = 0
+        self._kept: dict[str, tuple[Cloud, Journal]] = {}
         self.cloud = self._cloud()
         self._write(admin.serve(self._questions()))
 
@@ -65,15 +66,20 @@ class Standin:
         part.write_text(json.dumps(ready, indent=1))
         part.replace(self.folder / "env.json")  # whoever waits for the file finds it whole
 
-    def _cloud(self) -> Cloud:
+    def _next_folder(self) -> Path:
         self._runs += 1
-        cloud = Cloud(self.folder / str(self._runs), self.environment, owner=self._identity.email)
+        return self.folder / str(self._runs)
+
+    def _cloud(self) -> Cloud:
+        cloud = Cloud(self._next_folder(), self.environment, owner=self._identity.email)
         cloud.commands.account_file = self._identity.account_file
         return cloud
 
     def _questions(self) -> dict[str, admin.Ask]:
         return {
             "reset": self._reset,
+            "keep": self._keep,
+            "bring_back": self._bring_back,
             "fault": lambda given: self.journal.add_fault(Fault(**given)),
             "calm": lambda _: self.journal.faults.clear(),
             "settings": self._set,
@@ -134,6 +140,14 @@ class Standin:
     def _reset(self, _: dict[str, Any]) -> None:
         self.cloud.close()
         self.cloud, self.journal = self._cloud(), Journal()
+
+    def _keep(self, given: dict[str, Any]) -> None:
+        self._kept[given["name"]] = self.cloud.copy_into(self._next_folder()), self.journal.copied()
+
+    def _bring_back(self, given: dict[str, Any]) -> None:
+        cloud, journal = self._kept[given["name"]]
+        self.cloud.close()
+        self.cloud, self.journal = cloud.copy_into(self._next_folder()), journal.copied()
 
     def _set(self, given: dict[str, Any]) -> dict[str, Any]:
         unknown = given.keys() - {field.name for field in fields(Settings)}

@@ -54,7 +54,7 @@ def _upload(cloud: Cloud, request: Request) -> Iterator[Need]:
     if request.method == "PUT":  # a piece of an upload, whose beginning was allowed
         return
     kind = request.query.get("uploadType")
-    said: Json = request.parts()[0] if kind == "multipart" else request.json() if kind == "resumable" else {}
+    said: Json = request.parts[0] if kind == "multipart" else request.json() if kind == "resumable" else {}
     name = said.get("name") or request.query.get("name", "")
     yield from _written(cloud, request.names["bucket"], name, request.query.get("ifGenerationMatch"))
 
@@ -128,7 +128,7 @@ def _job(cloud: Cloud, request: Request) -> Iterator[Need]:
         return
     project = request.names["project"]
     yield Need("bigquery.jobs.create", f"projects/{project}")
-    said = request.parts()[0] if request.query.get("uploadType") == "multipart" else request.json()
+    said = request.parts[0] if request.query.get("uploadType") == "multipart" else request.json()
     configuration = said.get("configuration") or {"query": said}
     job = said.get("jobReference", {}).get("jobId")
     cloud.iam_jobs[project, job] = cloud.iam.caller

@@ -129,7 +129,7 @@ def insert_job(cloud: Cloud, request: Request) -> Response:
         key = f"load-{cloud.next_id()}"
         cloud.service(Pending).said[key] = request
         return Response(200, b"", {"Location": f"{_UPLOADED}{request.path}?uploadType=resumable&upload_id={key}"})
-    said, media = (request.json(), None) if "uploadType" not in request.query else request.parts()[::2]
+    said, media = (request.json(), None) if "uploadType" not in request.query else request.parts[::2]
     return answer(insert(_warehouse(cloud), request.names["project"], said, media).resource)
 
 

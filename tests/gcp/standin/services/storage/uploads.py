@@ -30,7 +30,7 @@ def upload(cloud: Cloud, request: Request) -> Response:
     if kind == "resumable":
         return _begin(cloud.service(Store), request)
     if kind == "multipart":
-        said, content_type, data = request.parts()
+        said, content_type, data = request.parts
     elif kind == "media":
         said, content_type, data = {}, request.headers.get("content-type", ""), request.body
     else:
