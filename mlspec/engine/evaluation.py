@@ -153,7 +153,7 @@ def _record_alerts(
                 *(_alert_event(work.name, record, at) for record in news),
             ),
             # Without an alert nothing says what is healthy: only the figures are recorded.
-            conditions=(healthy_condition(work.name, ledger, at),) if spec.alerts else (),
+            conditions=(healthy_condition(work.name, ledger, at),) if spec.alerts or observed.ledger.alerts else (),
             ledger=_with_rollbacks_reset(spec, observed, ledger, at) if whole else ledger,
             notices=notices.pending_notices(
                 spec,
