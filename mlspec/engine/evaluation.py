@@ -126,7 +126,7 @@ def _record_alerts(
 
     Only a `whole` evaluation decides whether a version is proved good.
     """
-    spec = work.desired.spec
+    spec, serves = work.desired.spec, stable_version(observed)
     anew = [alert for alert in spec.alerts if alert.name in values]
     judged = {alert.name: unchanged_verdict(alert.name, ledger.find_alert(alert.name)) for alert in spec.alerts}
     judged |= {
@@ -153,9 +153,16 @@ def _record_alerts(
                 *(_alert_event(work.name, record, at) for record in news),
             ),
             # Without an alert nothing says what is healthy: only the figures are recorded.
-            conditions=(healthy_condition(work.name, ledger, at),) if spec.alerts else (),
+            conditions=(healthy_condition(work.name, ledger, at),) if spec.alerts or observed.ledger.alerts else (),
             ledger=_with_rollbacks_reset(spec, observed, ledger, at) if whole else ledger,
-            notices=notices.pending_notices(spec, notices.alert_notices(spec, moved, stable_version(observed), at), at),
+            notices=notices.pending_notices(
+                spec,
+                (
+                    *notices.alert_notices(spec, moved, serves, at),
+                    *notices.removed_alert_notices(spec, observed.ledger, serves, at),
+                ),
+                at,
+            ),
         )
     )
     _record_metrics(work, (*alert_points(anew, values), *_notice_points(work)), at)

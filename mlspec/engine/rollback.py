@@ -28,7 +28,9 @@ def has_news(work: ForecastWork, observed: Observed) -> bool:
     """Return whether there is new evidence that was not evaluated: for alerts, or for the table of actual values."""
     if "data" not in observed.resources or "forecast" not in observed.resources:
         return False
-    is_read = bool(work.desired.spec.alerts) or has_actuals_to_publish(work, observed)
+    # Alerts of the record that the spec has no more have to end, so they count too.
+    has_alerts = bool(work.desired.spec.alerts or observed.ledger.alerts)
+    is_read = has_alerts or has_actuals_to_publish(work, observed)
     return is_read and observed.ledger.evaluated != evaluation_key(work, observed)
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from mlspec.plan.alerting import AlertTransition
 from mlspec.plan.delivery import notice_receivers
 from mlspec.spec.forecast import Forecast
-from mlspec.state.ledger import AlertRecord
-from mlspec.state.notice import DATA_BACK, NO_DATA, Notice, PendingNotice, Severity, lost_data_id
+from mlspec.state.ledger import AlertRecord, Ledger
+from mlspec.state.notice import DATA_BACK, LOSS_REMOVED, NO_DATA, REMOVED, Notice, PendingNotice, Severity, lost_data_id
 from mlspec.state.resource import Json, digest
 
 
@@ -69,6 +69,36 @@ def _data_back_notice(
         id=digest([lost_data_id(name, record.name, transition.lost_since), DATA_BACK], 32),
         state=DATA_BACK,
         since=transition.lost_since,
+    )
+
+
+def removed_alert_notices(spec: Forecast, before: Ledger, version: str | None, now: str) -> tuple[Notice, ...]:
+    """Return a notice for each alert that the spec has no more, if people heard of its incident or of its lost data.
+
+    Without it an incident would stay open at a receiver for ever. The record does not keep an alert's severity, so the notice has
+    the highest that the first notice can have had: everybody who got that one gets this one.
+    """
+    kept = {alert.name for alert in spec.alerts}
+    return tuple(
+        _removed_alert_notice(spec, record, version, now)
+        for record in before.alerts
+        if record.name not in kept and (record.loss_told or (record.told and record.incident))
+    )
+
+
+def _removed_alert_notice(spec: Forecast, record: AlertRecord, version: str | None, now: str) -> Notice:
+    state, opened = REMOVED, record.incident
+    severity: Severity = "critical"
+    if record.loss_told:
+        state, opened = LOSS_REMOVED, lost_data_id(spec.metadata.name, record.name, record.since)
+        severity = _loss_severity(severity)
+    return replace(
+        _alert_notice(spec, record, severity, version, now),
+        id=digest([opened, state], 32),
+        state=state,
+        severity=severity,
+        since=record.since if record.loss_told else record.began or record.since,
+        message=f"{record.name}: the spec has this alert no more",
     )
 
 

@@ -10,6 +10,8 @@ from mlspec.state.resource import digest
 
 Severity = Literal["info", "warning", "critical"]
 NO_DATA, DATA_BACK = "no-data", "data-back"
+# An alert was taken out of the spec during its incident, or during a loss of its data: nothing else would end that.
+REMOVED, LOSS_REMOVED = "removed", "no-data-removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Notice:
     """One occurrence to notify people of. The same occurrence always has the same `id`, so a receiver can drop duplicates.
 
     `state` is firing, resolved, held, rolled-back, …; `since` is when that began, `at` when it was noticed (RFC 3339, UTC). The
-    notice that lost data are back (`data-back`) has the `since` of the loss.
+    notices that end a loss of data (`data-back`, `no-data-removed`) have the `since` of the loss.
     `url` is the page of the forecast. It is not recorded: it is set when the notice is sent, if the project has pages.
     """
 
@@ -39,7 +41,7 @@ class Notice:
     @property
     def is_end(self) -> bool:
         """Whether it says that something is over: an incident, or a loss of data."""
-        return self.state in ("resolved", DATA_BACK)
+        return self.state in ("resolved", DATA_BACK, REMOVED, LOSS_REMOVED)
 
 
 def lost_data_id(forecast: str, alert: str, since: str) -> str:

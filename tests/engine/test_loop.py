@@ -198,6 +198,24 @@ def test_a_training_that_the_budget_refuses_is_made_once_there_is_budget(world: 
 # --- modes -------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("last", [[0.5], [0.1, None]], ids=["during an incident", "while its data are lost"])
+def test_an_alert_that_is_taken_out_of_the_spec_is_over_for_who_heard_of_it(
+    world: World, last: list[float | None]
+) -> None:
+    told = {"notify": [{"webhook": {"secret": "oncall"}}], "rollback": {"on": []}}
+    world.write(**told)
+    world.look()
+    for wape in last:
+        world.bad(world.serves, wape)
+        world.look()
+    world.write(**told, alerts=[])
+    world.look()
+    notices = [each.notice.state for each in world.target.load_undelivered_notices("demand")]
+    assert sorted(notices) == (["firing", "removed"] if last == [0.5] else ["no-data", "no-data-removed"])
+    assert world.ledger.alerts == ()
+    assert world.look().status == "nothing"
+
+
 def test_observe_says_what_it_sees_and_does_nothing(world: World) -> None:
     world.look()
     serves = world.serves

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.plan.alerting import advance_alerts, settle_alerts
-from mlspec.plan.notices import alert_notices
+from mlspec.plan.notices import alert_notices, removed_alert_notices
 from mlspec.plan.thresholds import AlertVerdict
 from mlspec.state.ledger import AlertRecord, Ledger, Silence, ledger_of
 from mlspec.state.notice import Notice
@@ -134,6 +134,33 @@ def test_at_pagerduty_every_loss_that_is_told_is_an_incident_until_the_data_are_
             assert (event["event_action"], [event["dedup_key"]]) == ("resolve", still_open)
             still_open.clear()
     assert len(still_open) == (1 if still_open and days[-1][0] == "no-data" else 0)
+
+
+@pytest.mark.parametrize(("states", "state"), [
+    (("ok", "no-data"), "no-data-removed"),
+    (("firing",), "removed"),
+    (("firing", "no-data"), "removed"),  # the incident goes on without data
+])  # fmt: skip
+def test_at_pagerduty_an_alert_that_the_spec_has_no_more_leaves_no_incident_open(
+    states: tuple[str, ...], state: str
+) -> None:
+    spec, ledger, opened = forecast_spec(alerts=[ACCURACY]), Ledger(), set[object]()
+    for day, measured in enumerate(states, 1):
+        now = f"2024-03-{day:02}T00:00:00Z"
+        judged = {"accuracy": AlertVerdict("accuracy", measured, 0.3, f"accuracy is {measured}")}  # type: ignore[arg-type]
+        moved = advance_alerts("demand", spec.alerts, judged, ledger, now)
+        ledger = settle_alerts(moved, ledger, now)
+        opened |= {alert_event(notice, "key")["dedup_key"] for notice in alert_notices(spec, moved, "v1", now)}
+    assert removed_alert_notices(spec, ledger, "v1", T2) == ()
+    (end,) = removed_alert_notices(forecast_spec(alerts=[]), ledger, "v1", "2024-03-09T00:00:00Z")
+    event = alert_event(end, "key")
+    assert (end.state, event["event_action"], {event["dedup_key"]}) == (state, "resolve", opened)
+    assert title_of(end) == "demand: accuracy was taken out of the spec"
+
+
+def test_nobody_hears_that_an_alert_was_removed_who_heard_nothing_of_it_before() -> None:
+    for record in (AlertRecord("accuracy", "ok", T0), AlertRecord("accuracy", "silenced", T0, incident="one")):
+        assert removed_alert_notices(forecast_spec(alerts=[]), Ledger(alerts=(record,)), "v1", T1) == ()
 
 
 def test_a_record_of_an_older_mlspec_whose_data_were_lost_tells_nobody_twice() -> None:

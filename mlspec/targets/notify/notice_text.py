@@ -7,7 +7,8 @@ from mlspec.state.notice import Notice
 _STATES = {
     "firing": "fires", "resolved": "is over", "no-data": "has no data", "data-back": "has data again",
     "rolled-back": "was rolled back", "held": "is held", "stalled": "has stalled", "stepped": "is in rollout",
-    "rolled-out": "is rolled out", "test": "is tested",
+    "rolled-out": "is rolled out", "test": "is tested", "removed": "was taken out of the spec",
+    "no-data-removed": "was taken out of the spec",
 }  # fmt: skip
 # What a person has to see at a glance, for receivers without colours of their own.
 MARKS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}

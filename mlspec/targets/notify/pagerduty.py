@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from mlspec.log_context import hide_secret
-from mlspec.state.notice import DATA_BACK, NO_DATA, Notice, as_message, lost_data_id
+from mlspec.state.notice import DATA_BACK, LOSS_REMOVED, NO_DATA, Notice, as_message, lost_data_id
 from mlspec.targets.notify.base import DeliveryError
 from mlspec.targets.notify.http_delivery import deliver_json
 from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, one_line, title_of
@@ -60,7 +60,7 @@ def dedup_key(notice: Notice) -> str:
     """
     if notice.alert is None or notice.state == NO_DATA:
         return f"mlspec/{notice.id}"
-    if notice.state == DATA_BACK:
+    if notice.state in (DATA_BACK, LOSS_REMOVED):
         return f"mlspec/{lost_data_id(notice.forecast, notice.alert, notice.since)}"
     return clip(f"mlspec/{notice.forecast}/{notice.alert}", _MOST_KEY)
 

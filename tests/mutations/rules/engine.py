@@ -270,6 +270,6 @@ MUTATIONS = (
              "except TargetError as error:", "except ZeroDivisionError as error:",
              "tests/gcp/test_views.py::test_a_table_of_actual_values_that_is_not_there_yet_holds_up_nothing"),
     Mutation("actual values are written without an alert too", "engine/rollback.py",
-             "bool(work.desired.spec.alerts) or has_actuals_to_publish(work, observed)", "bool(work.desired.spec.alerts)",
+             "has_alerts or has_actuals_to_publish(work, observed)", "has_alerts",
              "tests/gcp/test_views.py::test_dashboards_read_the_newest_forecast_one_of_any_day_and_what_came"),
 )  # fmt: skip
