@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -118,6 +119,12 @@ def metric_code_digests(spec: Forecast) -> dict[str, str]:
 
 def model_libraries() -> dict[str, str]:
     """Return the versions of the installed libraries that shape a model, without importing them."""
+    return dict(_library_versions())
+
+
+@cache
+def _library_versions() -> dict[str, str]:
+    """Read them once: a process goes on with the libraries that it has imported, and to read them takes milliseconds."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {}

@@ -10,13 +10,12 @@ from typing import Any
 from mlspec.cli.main import run
 from mlspec.targets.gcp import monitoring, retry, secrets
 from mlspec.targets.gcp.data import bigquery
-from mlspec.targets.gcp.jobs import remote_steps
 from mlspec.targets.gcp.record import bucket, lease
-from mlspec.targets.gcp.vertex import endpoint, model_registry, routing
+from mlspec.targets.gcp.vertex import endpoint, model_registry
 
-CALLERS = (bucket, model_registry, endpoint, bigquery, routing, remote_steps, monitoring, secrets)
+CALLERS = (bucket, model_registry, endpoint, bigquery, monitoring, secrets)
 killed_at, calls = int(sys.argv[1]), 0
-patiently = retry.call_with_retries
+call_with_retries = retry.call_with_retries
 
 
 def counted(call: Callable[[], Any], what: str) -> Any:
@@ -24,11 +23,12 @@ def counted(call: Callable[[], Any], what: str) -> Any:
     calls += 1
     if calls == killed_at:
         os.kill(os.getpid(), signal.SIGKILL)
-    return patiently(call, what)
+    return call_with_retries(call, what)
 
 
 for module in CALLERS:
-    module.patiently = counted  # type: ignore[attr-defined]
+    assert module.call_with_retries is call_with_retries  # type: ignore[attr-defined]
+    module.call_with_retries = counted  # type: ignore[attr-defined]
 lease.LIFE, lease.SKEW = timedelta(seconds=2), timedelta(0)
 code = run(["reconcile", "--once", "--lock-timeout", "30s", "--target", "dev"])
 print(calls)

@@ -20,14 +20,14 @@ from mlspec.targets.gcp.vertex import endpoint, model_registry
 
 effect, after = sys.argv[1:3]
 calls: list[str] = []
-patiently = retry.call_with_retries
+call_with_retries = retry.call_with_retries
 
 
 def counted(call: Callable[[], Any], what: str) -> Any:
     if what.startswith(effect) and any(earlier.startswith(after) for earlier in calls):
         os.kill(os.getpid(), signal.SIGKILL)
     calls.append(what)
-    return patiently(call, what)
+    return call_with_retries(call, what)
 
 
 bucket.call_with_retries = model_registry.call_with_retries = endpoint.call_with_retries = counted  # type: ignore[attr-defined]
