@@ -157,6 +157,28 @@ def test_a_changed_spec_is_applied_and_another_code_trains_again(world: World) -
     assert world.serves not in (first, second)
 
 
+def test_a_pass_brings_the_present_alerts_and_receivers_while_the_gate_keeps_a_version_out(world: World) -> None:
+    world.look()
+    first = world.serves
+    world.steps.metrics["wape"] = 0.95
+    world.write(model={"seed": 1})
+    assert world.look().status == "kept-out"
+    receivers = {"notify": [{"webhook": {"secret": "oncall"}}]}
+    world.write(model={"seed": 1}, **receivers)
+    assert world.look().status == "done"
+    assert world.serves == first
+    newest_release = world.target.load_releases("demand")[0]
+    assert newest_release.spec["notify"] == world.spec.json["notify"]
+    before = world.state()
+    assert world.look().status == "nothing"
+    assert world.state() == before
+    world.steps.metrics["wape"] = 0.1
+    world.write(model={"seed": 2}, **receivers)
+    world.look()
+    assert world.serves != first
+    assert world.target.load_releases("demand")[0].spec == world.spec.json
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_a_run_that_came_due_while_the_data_was_bad_is_made_once_it_is_good(world: World, gone: bool) -> None:
     world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
