@@ -21,6 +21,8 @@ from mlspec.engine.effects import (
 from mlspec.engine.traffic_history import ledger_after_move
 from mlspec.errors import WorkUnderWay
 from mlspec.plan import desired
+from mlspec.plan.alert_delivery import mark_discarded
+from mlspec.plan.delivery import discard_notice, discarded_event, notices_without_receiver
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.notices import pending_notices, rollback_notice, rollout_notice
 from mlspec.plan.releases import served_spec
@@ -243,7 +245,7 @@ def _record_release(
     events: Sequence[Event] = (),
     notices: Sequence[Notice] = (),
 ) -> None:
-    """Route the traffic, and record a new release of a version with it."""
+    """Route the traffic, and record a new release of a version with it. Notices to receivers that are gone are discarded."""
     at, desired_forecast = work.engine.clock(), work.desired
     # A new release of the version that serves already does not change since when it serves.
     since = (
@@ -263,6 +265,8 @@ def _record_release(
     serving = {name: version if name == version.version else known_version(work, name) for name in traffic}
     condition = serving_condition(next_observed, serving, at)
     ledger = ledger_after_move(work.engine.target, work.name, ledger, traffic)
+    undelivered = work.engine.target.load_undelivered_notices(work.name)
+    unwanted = notices_without_receiver(undelivered, desired_forecast.spec.notify)
     work.engine.target.route_traffic(work.name, desired_forecast.spec, traffic, version.version, serving)
     deployed = Event(work.name, at, "Normal", "Deployed", condition.message, version.version)
     work.record_settlement(
@@ -271,10 +275,11 @@ def _record_release(
             resource=seen,
             version=version,
             release=work.release,
-            events=(*events, deployed),
+            events=(*events, deployed, *(discarded_event(pending, at) for pending in unwanted)),
             conditions=(condition,),
-            ledger=replace(ledger, spec=desired_forecast.spec_hash),
+            ledger=replace(ledger, spec=desired_forecast.spec_hash, alerts=mark_discarded(ledger.alerts, unwanted)),
             notices=_pending_notices(work, notices),
+            discarded=tuple(discard_notice(pending, f"release {number}") for pending in unwanted),
         )
     )
 
