@@ -156,16 +156,17 @@ def _apply_under_lock(work: ForecastWork) -> ForecastOutcome:
         for kind, effect in EFFECTS.items():
             perform_effect(work, kind, effect)
     except GateClosed:
-        perform_effect(
-            work, "forecast", make_forecast
-        )  # made by the version that serves: a rejected version does not stop the forecast
+        # What serves goes on, under the present alerts and receivers: a rejected version stops neither these nor the forecast.
+        perform_effect(work, "deployment", deploy_version)
+        perform_effect(work, "forecast", make_forecast)
         _bring_forecast_data(work)
         series = checked_fates(work.observed)
         return ForecastOutcome(
             work.name,
             "kept-out",
             work.version,
-            run=work.run,
+            work.release,
+            work.run,
             recorded=True,
             serving=stable_version(work.observed),
             series=series,
@@ -175,7 +176,7 @@ def _apply_under_lock(work: ForecastWork) -> ForecastOutcome:
     if not work.written or outcome.status == "kept-out":
         # Another run did it while this one waited; or a lost file was restored, and the gate's rejection holds; or the forecast was
         # made before a wait.
-        return replace(outcome, run=work.run, recorded=work.run is not None)
+        return replace(outcome, release=work.release, run=work.run, recorded=work.run is not None)
     series = checked_fates(work.observed)
     return ForecastOutcome(work.name, "applied", outcome.version, work.release, work.run, recorded=True, series=series)
 

@@ -21,11 +21,15 @@ from mlspec.engine.effects import (
 from mlspec.engine.traffic_history import ledger_after_move
 from mlspec.errors import WorkUnderWay
 from mlspec.plan import desired
+from mlspec.plan.alert_delivery import mark_discarded
+from mlspec.plan.delivery import discard_notice, discarded_event, notices_without_receiver
+from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.notices import pending_notices, rollback_notice, rollout_notice
+from mlspec.plan.releases import served_spec
 from mlspec.plan.rollout import ALL, ROLLOUT, Shift, step_shares, traffic_split
-from mlspec.plan.serving import find_promotion_block, observed_traffic, spec_shape, stable_version
+from mlspec.plan.serving import PromotionBlock, find_promotion_block, observed_traffic, spec_shape, stable_version
 from mlspec.spec.candidates import SeasonalNaive
-from mlspec.spec.digest import resolved_json
+from mlspec.spec.digest import resolved_json, spec_digest
 from mlspec.spec.metrics import MAIN, names_of_packages
 from mlspec.state.ledger import Hold, Ledger, Quarantine, RolledBack, RolloutProgress
 from mlspec.state.notice import Notice, PendingNotice
@@ -35,9 +39,32 @@ from mlspec.state.resource import Json, digest
 
 
 def deploy_version(work: ForecastWork) -> None:
-    """Let the desired version take over: at once if nothing serves or the spec says so, else with the rollout's first step."""
+    """Let the desired version take over: at once if nothing serves or the spec says so, else with the rollout's first step.
+
+    While the gate keeps a version out, what serves gets only the keys of the spec that no model depends on.
+    """
+    promotion_block = find_promotion_block(work.observed, work.desired.spec_hash)
+    if promotion_block is None or promotion_block.under_current_spec:
+        _deploy(work, promotion_block)
+        return
+    present = work.desired
+    try:
+        work.desired = _desired_of_release(work)
+        _deploy(work, promotion_block)
+    finally:
+        work.desired = present
+
+
+def _desired_of_release(work: ForecastWork) -> DesiredForecast:
+    """Return the desired state under the newest release's spec, with the present alerts, receivers and the like."""
+    newest_release = work.engine.target.load_releases(work.name)[0]
+    spec = served_spec(newest_release, work.desired.spec)
+    return replace(work.desired, spec=spec, spec_hash=spec_digest(resolved_json(spec)))
+
+
+def _deploy(work: ForecastWork, promotion_block: PromotionBlock | None) -> None:
+    """Let the desired version serve under the spec in `work.desired`, or restore its traffic where that is all that is missing."""
     observed = work.observed
-    promotion_block = find_promotion_block(observed, work.desired.spec_hash)
     name = promotion_block.version if promotion_block else observed.find_fact("model", "version")
     version = known_version(work, str(name))
     if not is_intact(work, version):
@@ -218,7 +245,7 @@ def _record_release(
     events: Sequence[Event] = (),
     notices: Sequence[Notice] = (),
 ) -> None:
-    """Route the traffic, and record a new release of a version with it."""
+    """Route the traffic, and record a new release of a version with it. Notices to receivers that are gone are discarded."""
     at, desired_forecast = work.engine.clock(), work.desired
     # A new release of the version that serves already does not change since when it serves.
     since = (
@@ -238,6 +265,8 @@ def _record_release(
     serving = {name: version if name == version.version else known_version(work, name) for name in traffic}
     condition = serving_condition(next_observed, serving, at)
     ledger = ledger_after_move(work.engine.target, work.name, ledger, traffic)
+    undelivered = work.engine.target.load_undelivered_notices(work.name)
+    unwanted = notices_without_receiver(undelivered, desired_forecast.spec.notify)
     work.engine.target.route_traffic(work.name, desired_forecast.spec, traffic, version.version, serving)
     deployed = Event(work.name, at, "Normal", "Deployed", condition.message, version.version)
     work.record_settlement(
@@ -246,10 +275,11 @@ def _record_release(
             resource=seen,
             version=version,
             release=work.release,
-            events=(*events, deployed),
+            events=(*events, deployed, *(discarded_event(pending, at) for pending in unwanted)),
             conditions=(condition,),
-            ledger=replace(ledger, spec=desired_forecast.spec_hash),
+            ledger=replace(ledger, spec=desired_forecast.spec_hash, alerts=mark_discarded(ledger.alerts, unwanted)),
             notices=_pending_notices(work, notices),
+            discarded=tuple(discard_notice(pending, f"release {number}") for pending in unwanted),
         )
     )
 

@@ -15,7 +15,7 @@ AlertDelivery = Literal["delivered", "not delivered yet", "given up", "discarded
 def alert_delivery(alert: AlertRecord, waiting: Sequence[PendingNotice], *, has_receivers: bool) -> AlertDelivery:
     """Return it. `waiting` are the notices of the forecast that were not delivered; those of earlier incidents do not count.
 
-    A notice with several receivers is delivered once all of them have it, and discarded if a person discarded it for one of them.
+    A notice with several receivers is delivered once all of them have it, and discarded if it was discarded for one of them.
     """
     if not alert.told:
         return "not sent"
@@ -30,7 +30,7 @@ def alert_delivery(alert: AlertRecord, waiting: Sequence[PendingNotice], *, has_
 
 
 def mark_discarded(alerts: Sequence[AlertRecord], discarded: Sequence[PendingNotice]) -> tuple[AlertRecord, ...]:
-    """Return the records of alerts after a person discarded these notices."""
+    """Return the records of alerts after these notices were discarded: by a person, or with their receiver."""
     return tuple(replace(alert, discarded=True) if _notices_of(alert, discarded) else alert for alert in alerts)
 
 

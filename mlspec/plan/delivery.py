@@ -89,5 +89,20 @@ def resend_notice(pending: PendingNotice, now: str) -> PendingNotice:
 
 
 def discard_notice(pending: PendingNotice, by: str) -> PendingNotice:
-    """Return the outbox's entry of a notice that a person discards. It was never delivered."""
-    return replace(pending, problem=f"discarded by {by}: {pending.problem}")
+    """Return the outbox's entry of a notice that a person, or a release, discards. It was never delivered."""
+    return replace(pending, problem=f"discarded by {by}: {pending.problem or 'it was not tried yet'}")
+
+
+def notices_without_receiver(
+    undelivered: Sequence[PendingNotice], notify: Sequence[Notify]
+) -> tuple[PendingNotice, ...]:
+    """Return the undelivered notices whose receiver is none of `notify` any more."""
+    receivers = {receiver_name(receiver) for receiver in notify}
+    return tuple(pending for pending in undelivered if pending.receiver not in receivers)
+
+
+def discarded_event(pending: PendingNotice, at: str) -> Event:
+    """Return the history's event for a notice whose receiver the spec does not name any more."""
+    notice = pending.notice
+    sentence = f"the notice of {notice.at} ({notice.message}) is not sent to {pending.receiver}, which the spec no longer names"
+    return Event(notice.forecast, at, "Normal", "NoticeDiscarded", sentence)

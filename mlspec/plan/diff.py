@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from mlspec.plan import desired
 from mlspec.plan.desired import DesiredForecast
@@ -122,12 +123,19 @@ def _change_reason(fields: tuple[FieldChange, ...]) -> str:
 
 
 def _blocked_deployment_change(wanted: DesiredForecast, observed: Observed, block: PromotionBlock) -> Change:
-    """Return the deployment's change while a newer version is blocked: what serves stays, and is repaired if damaged."""
+    """Return the deployment's change while a newer version is blocked: what serves stays, and is repaired if damaged.
+
+    Keys that no model depends on (alerts, receivers, …) change all the same.
+    """
     current = observed.resources.get("deployment")
-    if block.version is not None and current and fits_spec(observed, wanted.spec):
-        resource = desired.deployment_resource(wanted, block.version) if block.under_current_spec else current.resource
+    if block.version is not None and current and (fits_spec(observed, wanted.spec) or not block.under_current_spec):
+        resource = desired.deployment_resource(wanted, block.version)
+        if not block.under_current_spec:
+            # The digest of the whole spec differs by the keys of the version that was kept out.
+            fields = {**resource.fields, "spec_hash": current.resource.fields.get("spec_hash")}
+            resource = replace(resource, fields=fields)
         change = compare_resource(resource, observed)
         if change.action != "none":
-            return change
+            return change if block.under_current_spec else replace(change, reason=f"{change.reason}; {block.reason}")
     before = observed.intact_fields("deployment")
     return Change(wanted.name, f"deployment.{wanted.name}", "none", block.reason, before, before)

@@ -13,10 +13,10 @@ from mlspec.spec.inventory import TERMS
 from mlspec.spec.table_files import TABLE_KEYS
 from mlspec.state.resource import Json, Kind
 
-# Sections that say who and what, and how the loop goes about it: a change makes a new release, and computes nothing again.
+# Sections and keys that say who and what, and how the loop goes about it: a change makes a new release, and computes nothing again.
 KEPT_WITH_RELEASE = (
-    "apiVersion", "kind", "metadata", "training.machine", "training.address", "schedule", "deployment", "alerts", "notify",
-    "rollback", "reconcile", "budget",
+    "apiVersion", "kind", "metadata", "dataset.actuals", "training.machine", "training.address", "schedule", "deployment", "alerts",
+    "notify", "rollback", "reconcile", "budget",
 )  # fmt: skip
 # Prefix of the dotted key; the resources it shapes; the effect of a change. The longest matching prefix counts.
 OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
@@ -30,7 +30,6 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ),
     ("dataset.source.layout", ("data", "model"), "checks the data, backtests and trains again"),
     ("dataset.checks", ("data",), "checks the data again"),
-    ("dataset.actuals", ("deployment",), "kept with the release"),
     ("dataset", ("data", "model"), "checks the data, backtests and trains again"),
     ("model", ("model",), "backtests and trains again"),
     # The check looks for known covariates over the horizon, and leaves out series that ended more than a horizon ago.

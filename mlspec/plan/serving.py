@@ -31,7 +31,7 @@ class PromotionBlock:
     """Why the judged version does not take over, and which version serves instead (None: no version serves).
 
     `under_current_spec` is True if that version serves under the present spec. If the gate rejected the newest version, the
-    older spec stays in force.
+    older spec stays in force, but for the keys that are only kept with a release (`releases.served_spec`).
     """
 
     version: str | None

@@ -19,6 +19,7 @@ _KINDS = {
     "Resumed": "person",
     "Silenced": "person",
     "NoticesSettled": "person",
+    "NoticeDiscarded": "person",
 }
 _ROUTINE = "routine"
 

@@ -24,7 +24,7 @@ class AlertRecord:
     `incident` is the id of the present incident, and empty without one. `began` is when the incident began, whatever states
     followed. `value` is the worst segment's newest value. `told` is True once a notice was sent of the incident, or of the
     alert's lost data. `loss_told` is True while data are lost and a notice was sent of that. `discarded` is True
-    once a person discarded a notice of the incident, which so did not reach every receiver.
+    once a notice of the incident was discarded, by a person or with its receiver, and so did not reach every receiver.
     """
 
     name: str

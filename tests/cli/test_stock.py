@@ -29,7 +29,9 @@ def test_what_the_levels_would_have_reached(mlspec: Mlspec) -> None:
     assert rows[0]["cycles"] == 4  # two windows of two shops
     text = mlspec("inventory", "demand", "--simulation").out
     assert f"{rows[0]['fill_rate']:.1%}" in text
-    assert mlspec("inventory", "demand", "--simulation", "--series", "shop=9").code == 2
+    refused = mlspec("inventory", "demand", "--simulation", "--series", "shop=9")
+    assert (refused.code, "--simulation is of all series together" in refused.err) == (2, True)
+    assert "for all series together" in " ".join(mlspec("inventory", "--help").out.split())
     # The table and the page have the series in one order: 9 before 10.
     levels = json.loads(mlspec("inventory", "demand", "--output", "json").out)["rows"]
     page = find_stock_facts(LocalTarget(Path(".mlspec").absolute()), "demand")

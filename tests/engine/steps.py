@@ -11,9 +11,8 @@ from typing import Any
 
 from mlspec.engine.context import Engine
 from mlspec.errors import ModelError
-from mlspec.spec.digest import digest_values, resolved_json
+from mlspec.spec.digest import digest_values, resolved_json, spec_digest
 from mlspec.spec.forecast import Forecast
-from mlspec.state.resource import digest
 from mlspec.state.step import Progress, StepRequest, StepResult
 from tests.examples import forecast_spec
 from tests.stores import target_at
@@ -109,7 +108,7 @@ def spec(name: str = "demand", **parts: Any) -> Spec:
     """The example spec, with top-level parts merged over it."""
     forecast = forecast_spec(name, **parts)
     value = resolved_json(forecast)
-    return Spec(name=name, forecast=forecast, json=value, spec_hash=digest(value))
+    return Spec(name=name, forecast=forecast, json=value, spec_hash=spec_digest(value))
 
 
 def engine(root: Path, steps: Steps | None = None, code: str = "0.1.0", now: str = "2024-03-01T00:00:00Z") -> Engine:

@@ -154,6 +154,53 @@ def test_the_gate_keeps_a_bad_version_out_and_the_old_one_serves_on(root: Path) 
     assert [version.state for version in engine(root).target.load_versions("demand")] == ["rejected", "passed"]
 
 
+@pytest.mark.parametrize("model", [{"seed": 1}, {"horizon": 3}], ids=["same-shape", "other-shape"])
+def test_receivers_and_alerts_change_while_the_gate_keeps_a_version_out(root: Path, model: dict[str, int]) -> None:
+    (good,) = apply_specs(engine(root), [spec()])
+    apply_specs(engine(root, Steps(wape=0.95)), [spec(model=model)])
+    alerts, notify = [{"name": "accuracy", "metric": "wape", "above": 0.2}], [{"webhook": {"secret": "oncall"}}]
+    changed = spec(model=model, alerts=alerts, notify=notify)
+    plan = make_plan(engine(root), [changed], None)
+    (change,) = (change for change in plan.changes if change.action != "none")
+    assert change.resource == "deployment.demand"
+    assert {field.field.partition("[")[0] for field in change.fields} == {"alerts", "notify"}
+    assert "the gate kept" in change.reason
+    steps = Steps()
+    (outcome,) = apply_specs(engine(root, steps), [changed])
+    assert (outcome.status, outcome.exit_code, steps.asked) == ("kept-out", Exit.NOT_WELL, [])
+    newest_release, first_release = engine(root).target.load_releases("demand")
+    assert good.version is not None
+    assert (newest_release.release, newest_release.version) == (2, good.version.version)
+    assert newest_release.spec["model"] == first_release.spec["model"]
+    assert newest_release.spec["notify"] == changed.json["notify"]
+    assert newest_release.spec["alerts"] == changed.json["alerts"]
+    assert {change.action for change in make_plan(engine(root), [changed], None).changes} == {"none"}
+    before = tree(root)
+    apply_specs(engine(root), [changed])
+    assert tree(root) == before
+
+
+def test_receivers_that_change_with_a_version_that_is_kept_out_are_in_force_at_once(root: Path) -> None:
+    apply_specs(engine(root), [spec()])
+    notify = [{"webhook": {"secret": "oncall"}}]
+    (outcome,) = apply_specs(engine(root, Steps(wape=0.95)), [spec(model={"seed": 1}, notify=notify)])
+    assert outcome.release is not None
+    assert (outcome.status, outcome.release.release) == ("kept-out", 2)
+    assert outcome.release.spec["model"]["seed"] == spec().json["model"]["seed"]
+
+
+def test_a_lost_model_is_made_again_under_its_own_spec_while_the_gate_keeps_a_newer_one_out(root: Path) -> None:
+    (good,) = apply_specs(engine(root), [spec()])
+    changed, steps = spec(model={"seed": 1}), Steps()
+    apply_specs(engine(root, Steps(wape=0.95)), [changed])
+    assert good.version is not None
+    engine(root).target.fetch_file("demand", good.version.files["model"]).unlink()
+    (outcome,) = apply_specs(engine(root, steps), [changed])
+    assert (outcome.status, steps.asked) == ("kept-out", ["train"])
+    assert len(engine(root).target.load_releases("demand")) == 1
+    assert "DriftMended" in {event.reason for event in engine(root).target.load_events("demand")}
+
+
 def test_what_was_kept_out_is_not_tried_again_until_something_changes(root: Path) -> None:
     apply_specs(engine(root, Steps(wape=0.95)), [spec()])
     before, steps = tree(root), Steps()

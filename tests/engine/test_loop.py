@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,48 @@ def test_a_changed_spec_is_applied_and_another_code_trains_again(world: World) -
     assert first != second
     world.look(code="0.2.0")
     assert world.serves not in (first, second)
+
+
+def test_a_pass_brings_the_present_alerts_and_receivers_while_the_gate_keeps_a_version_out(world: World) -> None:
+    world.look()
+    first = world.serves
+    world.steps.metrics["wape"] = 0.95
+    world.write(model={"seed": 1})
+    assert world.look().status == "kept-out"
+    receivers = {"notify": [{"webhook": {"secret": "oncall"}}]}
+    world.write(model={"seed": 1}, **receivers)
+    assert world.look().status == "done"
+    assert world.serves == first
+    newest_release = world.target.load_releases("demand")[0]
+    assert newest_release.spec["notify"] == world.spec.json["notify"]
+    before = world.state()
+    assert world.look().status == "nothing"
+    assert world.state() == before
+    world.steps.metrics["wape"] = 0.1
+    world.write(model={"seed": 2}, **receivers)
+    world.look()
+    assert world.serves != first
+    assert world.target.load_releases("demand")[0].spec == world.spec.json
+
+
+def test_a_notice_to_a_receiver_that_the_spec_no_longer_names_is_discarded_and_said(world: World) -> None:
+    world.write(notify=[{"webhook": {"secret": "old"}}, {"webhook": {"secret": "desk"}}], rollback={"on": []})
+    world.look()
+    world.bad(world.serves)
+    world.look()
+    (alert,) = world.ledger.alerts
+    assert (alert.state, alert.discarded) == ("firing", False)
+    old, desk = sorted(world.target.load_undelivered_notices("demand"), key=lambda one: one.receiver, reverse=True)
+    assert (old.receiver, desk.receiver) == ("webhook:old", "webhook:desk")
+    world.write(notify=[{"webhook": {"secret": "desk"}}], rollback={"on": []})
+    world.look()
+    assert world.target.load_undelivered_notices("demand") == (desk,)
+    told = [event.message for event in world.target.load_events("demand") if event.reason == "NoticeDiscarded"]
+    assert len(told) == 1
+    assert "is not sent to webhook:old, which the spec no longer names" in told[0]
+    assert world.ledger.alerts[0].discarded
+    world.target.mark_delivered(replace(old, attempts=1, problem="an attempt that was under way failed"), None)
+    assert world.target.load_undelivered_notices("demand") == (desk,)
 
 
 @pytest.mark.parametrize("gone", [False, True])

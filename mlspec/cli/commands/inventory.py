@@ -25,7 +25,9 @@ from mlspec.state.record import ForecastRun
 @options.series
 @options.cutoff
 @click.option(
-    "--simulation", is_flag=True, help="Print what each policy would have reached on the backtest's actuals instead."
+    "--simulation",
+    is_flag=True,
+    help="Print what each policy would have reached on the backtest's actuals instead, for all series together.",
 )
 @options.rows_limit
 def command(

@@ -81,10 +81,10 @@ def insert_event(connection: Connection, new: Event) -> None:
 
 
 def update_delivery(connection: Connection, pending: PendingNotice, delivered_at: str | None) -> None:
-    """Write the result of a delivery attempt."""
+    """Write the result of a delivery attempt. A notice that was delivered, or discarded meanwhile, stays so."""
     connection.execute(
         "UPDATE outbox SET attempts = ?, next_at = ?, problem = ?, delivered_at = ? "
-        "WHERE forecast = ? AND notice = ? AND receiver = ?",
+        "WHERE forecast = ? AND notice = ? AND receiver = ? AND delivered_at IS NULL",
         (pending.attempts, pending.next_at, pending.problem, delivered_at,
          pending.notice.forecast, pending.notice.id, pending.receiver),
     )  # fmt: skip
