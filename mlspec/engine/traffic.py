@@ -63,7 +63,10 @@ def _desired_of_release(work: ForecastWork) -> DesiredForecast:
 
 
 def _deploy(work: ForecastWork, promotion_block: PromotionBlock | None) -> None:
-    """Let the desired version serve under the spec in `work.desired`, or restore its traffic where that is all that is missing."""
+    """Let the desired version serve under the spec in `work.desired`, or restore its traffic where that is all that is missing.
+
+    A rollout goes on where it is if the spec changed in other keys than those of the rollout.
+    """
     observed = work.observed
     name = promotion_block.version if promotion_block else observed.find_fact("model", "version")
     version = known_version(work, str(name))
@@ -74,22 +77,31 @@ def _deploy(work: ForecastWork, promotion_block: PromotionBlock | None) -> None:
         return
     before, at = stable_version(observed), work.engine.clock()
     steps = step_shares(work.desired.spec.deployment.rollout)
-    rollout = None
+    rollout, under_way = None, observed.ledger.rollout
     number = next_release_number(work)
+    hold = observed.ledger.hold if promotion_block else None
+    if under_way and under_way.version == version.version and _has_same_rollout(work, observed):
+        ledger = replace(observed.ledger, rollout=replace(under_way, release=number), hold=hold)
+        _record_release(work, observed, version, number, dict(observed_traffic(observed)), ledger)
+        return
     if before and before != version.version and steps[0] < ALL:
-        current_rollout = observed.ledger.rollout
-        stable_release = (
-            current_rollout.stable_release if current_rollout else observed.find_fact("deployment", "release")
-        )
+        stable_release = under_way.stable_release if under_way else observed.find_fact("deployment", "release")
         rollout = RolloutProgress(version.version, number, before, stable_release, 0, at, at)
     shared = traffic_split(version.version, before or version.version, steps[0] if rollout else ALL)
-    hold = observed.ledger.hold if promotion_block else None
     notices: tuple[Notice, ...] = ()
     if rollout:
         sentence = f"the rollout of {version.version} begins: it serves {steps[0]} %, {before} the rest"
         notices = (rollout_notice(work.desired.spec, version.version, sentence, at, done=False),)
     ledger = replace(observed.ledger, rollout=rollout, hold=hold)
     _record_release(work, observed, version, number, shared, ledger, notices=notices)
+
+
+def _has_same_rollout(work: ForecastWork, observed: Observed) -> bool:
+    """Return whether the newest release was made under the same rules of how a version takes over."""
+    recorded = observed.resources["deployment"].resource.fields
+    wanted = work.desired.spec_fields("deployment")
+    keys = {key for key in (*recorded, *wanted) if key.startswith(("deployment.rollout", "deployment.serve"))}
+    return all(recorded.get(key) == wanted.get(key) for key in keys)
 
 
 def restore_traffic(work: ForecastWork, observed: Observed) -> None:

@@ -68,6 +68,34 @@ def test_people_are_told_when_a_rollout_begins_goes_on_and_is_over(world: World)
     assert sent(world) == [("rollout", "stepped", second)] * 2 + [("rollout", "rolled-out", second)]
 
 
+def test_a_rollout_goes_on_where_it_is_if_the_spec_changes_in_other_keys(world: World) -> None:
+    first, second = on_its_way(world)
+    world.well(second)
+    world.look()
+    before = world.ledger.rollout
+    assert before is not None
+    world.write(deployment=CANARY, model={"seed": 1}, notify=[{"webhook": {"secret": "oncall"}}])
+    world.look()
+    assert world.target.load_releases("demand")[0].release == before.release + 1
+    assert world.traffic == {first: 50, second: 50}
+    assert world.ledger.rollout == replace(before, release=before.release + 1)
+    assert sent(world) == []  # nothing new began
+    world.pass_time(hours=1)
+    world.look()
+    assert world.traffic == {second: 100}
+
+
+def test_a_rollout_begins_anew_if_its_own_rules_change(world: World) -> None:
+    first, second = on_its_way(world)
+    world.well(second)
+    world.look()
+    assert world.traffic == {first: 50, second: 50}
+    rollout = {**CANARY["rollout"], "steps": [20, 100]}  # type: ignore[dict-item]
+    world.write(deployment={**CANARY, "rollout": rollout}, model={"seed": 1})
+    world.look()
+    assert world.traffic == {first: 80, second: 20}
+
+
 def test_an_aborted_rollout_is_told_as_a_rollback_and_only_to_whom_it_concerns(world: World) -> None:
     receivers = {"notify": [{"webhook": {"secret": "oncall"}, "severity": "critical"}], "deployment": CANARY}
     world.write(**receivers)

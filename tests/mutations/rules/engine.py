@@ -27,6 +27,9 @@ from tests.mutations.named_tests import (
 )
 
 MUTATIONS = (
+    Mutation("a rollout goes on where it is if other keys of the spec change", "engine/traffic.py",
+             "if under_way and under_way.version == version.version and _has_same_rollout(work, observed):", "if False:",
+             "tests/engine/test_rollouts.py::test_a_rollout_goes_on_where_it_is_if_the_spec_changes_in_other_keys"),
     Mutation("a release of mlspec is no reason to train", "engine/assembly.py",
              "code=CODE_VERSION,", "code=__version__,", UPGRADE),
     Mutation("a step's file is not taken from an older mlspec", "engine/pipeline.py",
