@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.forecast.frame import ID
+from mlspec.forecast.frame import ID, MEAN, TIME
 from mlspec.forecast.load import join_ids
-from mlspec.jobs.forecast import _split_by_traffic
+from mlspec.jobs.forecast_rows import ForecastRows, split_by_traffic
 from mlspec.state.predicted import Predictions
 from mlspec.state.record import Release
 from mlspec.web.answer import PredictionHandler
@@ -26,12 +27,25 @@ values = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.samp
 keys = st.lists(st.tuples(values, values), min_size=1, max_size=30, unique=True)
 
 
+@dataclass(frozen=True)
+class NamingMaker:
+    """Makes rows that say which version they are of, and nothing else."""
+
+    version: str
+
+    def make_rows(self, predicted: pd.DataFrame) -> pd.DataFrame:
+        return predicted.assign(version=self.version)
+
+
 def by_batch(series: list[tuple[str, str]], traffic: Mapping[str, int]) -> dict[tuple[str, str], str]:
     """Each series' version in the file that a batch forecast writes."""
     names = pd.DataFrame(series, columns=["store", "dept"], dtype=object)
     names.index = pd.Index(join_ids([names["store"], names["dept"]], names.index), name=ID)
-    rows = _split_by_traffic({version: names.assign(version=version) for version in traffic}, names, traffic)
-    return {(row.store, row.dept): row.version for row in rows.itertuples()}
+    predicted = pd.DataFrame({ID: names.index, TIME: pd.Timestamp("2024-01-01"), MEAN: 1.0}).sort_values(ID)
+    forecasts = {version: ForecastRows.of(predicted, NamingMaker(version)) for version in traffic}  # type: ignore[arg-type]
+    rows = split_by_traffic(forecasts, names, traffic).whole()
+    assert sorted(rows[ID]) == sorted(names.index)  # each once
+    return {tuple(names.loc[row.unique_id]): row.version for row in rows.itertuples()}
 
 
 def by_server(series: list[tuple[str, str]], traffic: Mapping[str, int]) -> dict[tuple[str, str], str]:

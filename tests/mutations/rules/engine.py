@@ -113,8 +113,10 @@ MUTATIONS = (
              "class StepNotRun(MlspecError):", "from mlspec.errors import DataError\n\n\nclass StepNotRun(DataError):",
              ANSWERS + "::test_an_answer_weighs_by_what_was_filed_alone"),
     Mutation("a move and what is remembered of it are one", "engine/traffic.py",
-             "            ledger=replace(ledger, spec=desired_forecast.spec_hash),\n"
+             "            ledger=replace(ledger, spec=desired_forecast.spec_hash, "
+             "alerts=mark_discarded(ledger.alerts, unwanted)),\n"
              "            notices=_pending_notices(work, notices),\n"
+             "            discarded=tuple(discard_notice(pending, f\"release {number}\") for pending in unwanted),\n"
              "        )\n    )\n\n\ndef _record_traffic(",
              "        )\n    )\n"
              "    work.record_settlement(Settlement(work.name, ledger=ledger, notices=_pending_notices(work, "
