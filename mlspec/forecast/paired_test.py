@@ -61,7 +61,7 @@ class PairedTest:
     quantiles: Sequence[float] = ()
     level: float | None = 0.05
 
-    def among(self, rivals: int) -> PairedTest:
+    def divide_level(self, rivals: int) -> PairedTest:
         """Return the test by which one of so many rivals has to be better, for the level to hold for all of them together.
 
         The level is divided by their number (Dunn 1961, Multiple Comparisons Among Means), whatever they have in common.

@@ -273,7 +273,7 @@ def choose_champion(
         return entrants[0]
     better = entrants[: entrants.index(preferred)]
     if competitors.preferred_serves:
-        test = test.among(len(entrants) - 1)
+        test = test.divide_level(len(entrants) - 1)
     return next(
         (entrant for entrant in better if test.is_surely_better(forecasts, entrant.label, preferred.label)), preferred
     )

@@ -98,7 +98,7 @@ def _removed_alert_notice(spec: Forecast, record: AlertRecord, version: str | No
         state=state,
         severity=severity,
         since=record.since if record.loss_told else record.began or record.since,
-        message=f"{record.name}: the spec has this alert no more",
+        message=f"{record.name}: the spec no longer has this alert",
     )
 
 

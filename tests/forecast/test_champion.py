@@ -182,8 +182,8 @@ def test_noise_replaces_what_serves_as_seldom_as_the_level_says_however_many_riv
 
 
 def test_the_level_is_shared_by_the_rivals_of_what_serves() -> None:
-    assert PairedTest(level=0.06).among(3) == PairedTest(level=0.02)
-    assert PairedTest(level=None).among(3) == PairedTest(level=None)
+    assert PairedTest(level=0.06).divide_level(3) == PairedTest(level=0.02)
+    assert PairedTest(level=None).divide_level(3) == PairedTest(level=None)
     listed = Model(horizon=2, candidates=(NAIVE, THETA))
     panel = demand([5.0, 6.0, 4.0, 7.0] * 20)
     gathered = [

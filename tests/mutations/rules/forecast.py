@@ -99,7 +99,7 @@ MUTATIONS = (
              "            stays = candidate == serves and not isinstance(candidate, SeasonalNaive)", "            stays = False",
              "tests/forecast/test_champion.py::test_what_serves_stays_unless_another_is_surely_better"),
     Mutation("noise replaces what serves as seldom as the level says", "forecast/selection.py",
-             "        test = test.among(len(entrants) - 1)", "        pass",
+             "        test = test.divide_level(len(entrants) - 1)", "        pass",
              "tests/forecast/test_champion.py::test_noise_replaces_what_serves_as_seldom_as_the_level_says_however_many_rivals_it_has"),
     Mutation("a window begins with the seasons that the history has", "spec/backtest_windows.py",
              "    for least in (2 * season, FEWEST_PERIODS):", "    for least in (FEWEST_PERIODS,):",
