@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from functools import partial
-from types import FrameType
 
 from mlspec.api.applied import ApplyReport, make_report
 from mlspec.api.apply_process import ApplyProgress, ApplyRequest
@@ -20,6 +19,7 @@ from mlspec.engine.provision import apply_plan
 from mlspec.errors import MlspecError, Refused, Terminated
 from mlspec.plan.approval import missing_approvals
 from mlspec.plan.saved import check_fresh
+from mlspec.stop_signals import raise_stop
 
 _HINT = "review plan(), then approve it: apply(destroy=True), or apply(protected=True) for a protected target"
 
@@ -28,8 +28,8 @@ def main() -> None:
     """Answer one request on the standard input."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no part of the answer
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in its background without
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    signal.signal(signal.SIGINT, raise_stop)  # a shell starts what runs in its background without
+    signal.signal(signal.SIGTERM, raise_stop)
     request: ApplyRequest = pickle.load(sys.stdin.buffer)  # noqa: S301  (of the process that has started this one)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -66,10 +66,6 @@ def _approve(request: ApplyRequest, protect: bool, reasons: Sequence[str]) -> No
     )
     if missing:
         raise Refused(" and ".join(missing), hint=_HINT)
-
-
-def _raise_terminated(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
 
 
 def _end_with_parent() -> None:

@@ -9,7 +9,6 @@ import importlib
 import os
 import signal
 import sys
-from types import FrameType
 from typing import Any
 
 import click
@@ -19,6 +18,7 @@ from mlspec.cli import messages
 from mlspec.cli.log_options import log_options, set_up_logging
 from mlspec.cli.streams import find_lost_output, open_standard_streams
 from mlspec.errors import Exit, MlspecError, Terminated
+from mlspec.stop_signals import raise_stop
 
 # The commands and their texts in --help. The module is mlspec.cli.commands.<name>, with _ for -, and `command` in it the command.
 COMMANDS = {
@@ -144,7 +144,7 @@ def run(argv: list[str]) -> int:
 
 
 def _run_command(argv: list[str]) -> int:
-    previous = signal.signal(signal.SIGTERM, _raise_terminated)
+    handlers = _handle_stop_signals()
     try:
         result = cli.main(args=argv, prog_name="mlspec", standalone_mode=False)
     except click.ClickException as error:
@@ -163,13 +163,18 @@ def _run_command(argv: list[str]) -> int:
         messages.say_defect(error, argv[0] if argv else "-")
         return Exit.FAILED
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         _end_logging()
     return int(result or 0)
 
 
-def _raise_terminated(_signum: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _handle_stop_signals() -> dict[int, Any]:
+    """Let SIGTERM end the command by an exception, and SIGINT unless it is ignored; return the handlers before, by signal."""
+    handlers: dict[int, Any] = {signal.SIGTERM: signal.signal(signal.SIGTERM, raise_stop)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        handlers[signal.SIGINT] = signal.signal(signal.SIGINT, raise_stop)
+    return handlers
 
 
 def _end_logging() -> None:

@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 
 from mlspec.errors import Terminated
 from mlspec.processors import share_processors
+from mlspec.stop_signals import must_wait
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -90,7 +91,9 @@ def _run_child(work: Callable[[], Result], pipe: Connection, at_once: int) -> No
         os._exit(1)
 
 
-def _terminate_once(_signum: int, _frame: FrameType | None) -> None:
+def _terminate_once(number: int, frame: FrameType | None) -> None:
+    if must_wait(number, frame):
+        return
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
 

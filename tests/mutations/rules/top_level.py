@@ -6,6 +6,12 @@ from tests.mutations.mutation import Mutation
 from tests.mutations.named_tests import DAG
 
 MUTATIONS = (
+    Mutation("a signal to stop is not raised in the middle of an import", "stop_signals.py",
+             "if not _is_importing(frame) or", "if True or",
+             "tests/test_stop_signals.py::test_a_signal_in_the_middle_of_an_import_is_raised_after_it"),
+    Mutation("an import that does not end keeps no signal back", "stop_signals.py",
+             "time.monotonic() >= deadline:", "False:",
+             "tests/test_stop_signals.py::test_an_import_that_does_not_end_stops_nobody_from_ending"),
     # --- the DAG ---
     Mutation("a task that is tried again starts no second execution", "../templates/airflow/dag.py.j2",
              'execution = CURRENT["execution"] or find_running(job, words)', 'execution = CURRENT["execution"]', DAG),

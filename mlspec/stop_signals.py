@@ -1,0 +1,63 @@
+"""SIGTERM and SIGINT end work by an exception, which is raised only when no module is being imported.
+
+A library in C++ turns an exception that is raised while it is imported into an ImportError of its own, and other libraries catch
+every ImportError: the signal would be lost, or be taken for a defect.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+from mlspec.errors import Terminated
+
+LONGEST_IMPORT = 20.0
+"""Seconds that a signal waits for an import at most: pandas and a library of models take a few on a slow machine."""
+
+_LOOK_AGAIN = 0.02  # seconds between two looks whether the import has ended
+_IMPORTING = "<frozen importlib._bootstrap>"  # the file name of Python's own code that imports, as frames give it
+_deadlines: dict[
+    int, float
+] = {}  # by signal that came and is not raised yet: when it is at the latest, on the monotonic clock
+_waiting: set[int] = set()  # the signals that a thread is about to send again
+
+
+def raise_stop(number: int, frame: FrameType | None) -> None:
+    """Handle a signal: raise Terminated for SIGTERM, and KeyboardInterrupt for another, once no module is being imported."""
+    if must_wait(number, frame):
+        return
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def must_wait(number: int, frame: FrameType | None) -> bool:
+    """Return whether a signal came in the middle of an import: it is then sent again, to the same handler, when that has ended."""
+    deadline = _deadlines.setdefault(number, time.monotonic() + LONGEST_IMPORT)
+    if not _is_importing(frame) or time.monotonic() >= deadline:
+        del _deadlines[number]
+        return False
+    if number not in _waiting:
+        _waiting.add(number)
+        threading.Thread(target=_send_again, args=(number, deadline), daemon=True).start()
+    return True
+
+
+def _send_again(number: int, deadline: float) -> None:
+    """Send a signal to this process when its main thread imports nothing any more, or at the deadline."""
+    main = threading.main_thread().ident or 0
+    while _is_importing(sys._current_frames().get(main)) and time.monotonic() < deadline:  # noqa: SLF001  (the documented way)
+        time.sleep(_LOOK_AGAIN)
+    _waiting.discard(number)
+    if number in _deadlines:  # else another signal was raised meanwhile
+        os.kill(os.getpid(), number)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTING:
+            return True
+        frame = frame.f_back
+    return False
