@@ -247,7 +247,7 @@ def _rows_off_grid(off: pd.DataFrame, frequency: Frequency) -> Violations:
 
 def _values_outside(rows: pd.DataFrame, name: str, limit: Any) -> Violations:
     def describe(file: object, row: int, value: float) -> str:
-        return f"{file} row {row}: {name} {value:g} is outside {_format_interval(limit.min, limit.max)}"
+        return f"{file} row {row}: {name} {value:g} is {_describe_outside(limit.min, limit.max)}"
 
     values = rows[CHECK + name]
     low, high = -np.inf if limit.min is None else limit.min, np.inf if limit.max is None else limit.max
@@ -255,8 +255,11 @@ def _values_outside(rows: pd.DataFrame, name: str, limit: Any) -> Violations:
     return _first_rows(outside, describe, [CHECK + name])
 
 
-def _format_interval(low: float | None, high: float | None) -> str:
-    return f"{'-inf' if low is None else format(low, 'g')} to {'inf' if high is None else format(high, 'g')}"
+def _describe_outside(low: float | None, high: float | None) -> str:
+    """Return what a value is that is not between `low` and `high`; one of them may be missing."""
+    if low is None or high is None:
+        return f"above {high:g}" if low is None else f"below {low:g}"
+    return f"outside {low:g} to {high:g}"
 
 
 def _moving_series(rows: pd.DataFrame, name: str) -> Violations:

@@ -30,9 +30,10 @@ from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows
 from mlspec.forecast.row_facts import EXAMPLES, BadRows
 from mlspec.forecast.stock.term_columns import (
     SeriesTerms,
+    add_series_terms,
     judge_series_terms,
     read_series_terms,
-    series_file_columns,
+    unknown_series_notes,
 )
 from mlspec.jobs.built_panel import PanelBuilder
 from mlspec.jobs.context import panel_layout, read_spec
@@ -72,6 +73,7 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
     if spec.inventory is not None and spec.inventory.term_columns and len(evidence.spans.first):
         terms = read_series_terms(spec.dataset, spec.inventory, request.root)
         results.append(judge_series_terms(terms, spec.inventory, evidence.spans.active, layout.horizon))
+        notes += unknown_series_notes(terms, evidence.facts.names.ids)
     events = read_event_files(spec.dataset, request.root)
     if spec.dataset.covariates.event_files:
         results.append(judge_event_days(events))
@@ -130,7 +132,7 @@ def _panel_size(builder: PanelBuilder, layout: Layout) -> dict[str, Any]:
 
 
 def _with_terms(series: pd.DataFrame, terms: SeriesTerms | None) -> pd.DataFrame:
-    return series if terms is None else series.merge(series_file_columns(terms), on=ID, how="left")
+    return series if terms is None else add_series_terms(series, terms)
 
 
 def _contract_facts(survey: RowSurvey, results: list[CheckResult]) -> dict[str, Any]:
