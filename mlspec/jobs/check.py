@@ -28,6 +28,7 @@ from mlspec.forecast.load import TypedRows, load_future
 from mlspec.forecast.named_days import named_days
 from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows
 from mlspec.forecast.row_facts import EXAMPLES, BadRows
+from mlspec.forecast.segment_notes import segment_notes
 from mlspec.forecast.stock.term_columns import (
     SeriesTerms,
     add_series_terms,
@@ -93,7 +94,7 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
         builder.add_part(number, partial(_read_rows, rows, number))
     odd = builder.judge_values()
     facts |= odd.facts
-    facts["notes"] += odd.notes
+    facts["notes"] += [*segment_notes(builder.series, spec.dataset), *odd.notes]
     outputs["quality"] = write_json(facts, request.out / "quality.json")
     outputs |= builder.write_panel(request.out)
     outputs |= {"series": write_table(_with_terms(builder.series, terms), request.out / "series.parquet")}

@@ -21,6 +21,7 @@ from mlspec.forecast.reading.header import explain_names
 from mlspec.forecast.reading.numbers import NOTATIONS
 from mlspec.forecast.reading.table import Table, file_columns, join_columns
 from mlspec.forecast.sample import as_amounts
+from mlspec.forecast.segment_notes import list_segments, segment_notes
 from mlspec.forecast.source import local_files, read_history, source_folder
 from mlspec.forecast.stock.term_columns import CHECK as STOCK_CHECK
 from mlspec.forecast.stock.term_columns import SeriesTerms, judge_series_terms, read_series_terms, unknown_series_notes
@@ -167,6 +168,8 @@ def _broken_contract(
     if evidence is not None and len(evidence.spans.first):
         late = notes_on_events(beside.events, evidence)
         yield from (Problem(_EVENTS, EVENT_CHECK, note, None, warning=True) for note in late)
+        segments = segment_notes(list_segments(read, dataset), dataset)
+        yield from (Problem(("dataset",), "rows", note, None, warning=True) for note in segments)
     yield from (Problem(("dataset",), "rows", note, None, warning=evidence is not None) for note in notes)
     results = [*(judge_contract(evidence) if evidence is not None else ()), judge_event_days(beside.events)]
     stock = beside.stock
