@@ -110,7 +110,7 @@ def _check_keys(evidence: ContractEvidence) -> CheckResult:
     if not repeated.count:
         return CheckResult("keys", True, "each series has each period once")
     occur = "1 period occurs" if repeated.count == 1 else f"{repeated.count:,} periods occur"
-    message = f"{occur} more than once in a series; remove the rows that are there twice, or dataset.aggregate makes one row of them"
+    message = f"{occur} more than once in a series; remove rows that are there twice, or dataset.aggregate makes one row of them"
     return CheckResult("keys", False, message, repeated.count, repeated.examples)
 
 
@@ -245,7 +245,9 @@ def _check_static(evidence: ContractEvidence) -> CheckResult | None:
         return None
     count, examples = _count_and_examples(evidence.facts.moving[name] for name in columns)
     message = (
-        f"{count:,} series {'changes' if count == 1 else 'change'} a static column" if count else f"{', '.join(columns)} is constant in each series"
+        f"{count:,} series {'changes' if count == 1 else 'change'} a static column"
+        if count
+        else f"{', '.join(columns)} is constant in each series"
     )
     return CheckResult("static", not count, message, count, examples)
 

@@ -129,7 +129,7 @@ def twin_notes(history: HistoryNames) -> tuple[str, ...]:
         return ()
     shown = "; ".join(" and ".join(f"'{name}'" for name in pair) for pair in pairs[:3])
     more = f"; and {len(pairs) - 3:,} more" if len(pairs) > 3 else ""
-    return (
-        "series that differ only in capitals, accents, spaces or how a number is written are taken for different ones: "
-        f"{shown}{more}",
+    differ = (
+        "series that differ only in capitals, accents, spaces or how a number is written are taken for different ones"
     )
+    return (f"{differ}: {shown}{more}",)

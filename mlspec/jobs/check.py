@@ -22,7 +22,7 @@ from mlspec.forecast.contract import (
 )
 from mlspec.forecast.event_files import judge_event_days, read_event_files
 from mlspec.forecast.fates import series_fates
-from mlspec.forecast.frame import ID, Layout
+from mlspec.forecast.frame import Layout
 from mlspec.forecast.history_parts import load_history_parts
 from mlspec.forecast.load import TypedRows, load_future
 from mlspec.forecast.named_days import named_days

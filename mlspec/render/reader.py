@@ -83,7 +83,7 @@ class Reader:
         return f"{day} {match[4]}" if match[4] else day
 
     def read_number(self, text: str) -> str:
-        """Return a typed number of the language as Python writes it: `1.234,5` in Portuguese is `1234.5`. Other text stays as it is.
+        """Return a typed number of the language as Python writes it: `1.234,5` in Portuguese is `1234.5`. Other text stays.
 
         Signs between thousands count only where three digits follow: `7.5` on a Portuguese page is not 75.
         """
@@ -98,7 +98,9 @@ class Reader:
         if self.language.tag == "pt-BR":
             found = re.fullmatch(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{2}:[0-9]{2}))?", text)
         else:
-            found = re.fullmatch(rf"([0-9]{{1,2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}})(?: ([0-9]{{2}}:[0-9]{{2}}))?", text)
+            found = re.fullmatch(
+                rf"([0-9]{{1,2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}})(?: ([0-9]{{2}}:[0-9]{{2}}))?", text
+            )
         if found is None:
             return text
         day, month, year, clock = found.groups()

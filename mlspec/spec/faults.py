@@ -117,7 +117,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean_column(word: str, places: Mapping[str, str]) -> str | None:
-    """Return a hint with the nearest column. `places`: the field of the spec that names each. Either name may be the misspelt one."""
+    """Return a hint with the nearest column. `places`: the field that names each. Either name may be misspelt."""
     near = nearest_word(word, places)
     if near is None:
         return did_you_mean(word, places)

@@ -274,7 +274,7 @@ def test_a_key_as_long_as_the_file_is_quoted_in_part(
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ("001,2024-01-05,7\n", "1 period occurs more than once in a series; remove the rows that are there twice, or"),
+        ("001,2024-01-05,7\n", "1 period occurs more than once in a series; remove rows that are there twice, or"),
         ("003,2024-01-05,7\n003,2024-01-09,7\n003,2024-02-11,7\n", "35 of 122 periods have no value in 1 series"),
     ],
 )

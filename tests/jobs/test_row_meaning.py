@@ -244,7 +244,9 @@ def test_facts_of_an_older_mlspec_say_nothing() -> None:
 
 def test_a_series_that_never_sold_anything_is_named(tmp_path: Path) -> None:
     sold: Sales = {"a": dict.fromkeys(range(42), 3), "b": dict.fromkeys(range(42), 0), "c": {41: 0}}
-    said = "1 series has never sold anything, and is forecast and stocked as others (dataset.ended_when can end it): 'b' "
+    said = (
+        "1 series has never sold anything, and is forecast and stocked as others (dataset.ended_when can end it): 'b' "
+    )
     assert f"{said}(since {START})" in fate_sentences(Pipeline(tmp_path).data(as_rows(sold)).check())
     header, *rows = as_rows(sold).split()
     text = "\n".join([f"{header},in_stock", *(f"{row},{int(row[0] == 'a')}" for row in rows), ""])

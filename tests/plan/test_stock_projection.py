@@ -52,7 +52,9 @@ def test_reorder_point_and_quantity_follow_the_forecast_where_orders_wait_for_a_
 
 
 @given(st.lists(amounts, max_size=20), rules, st.floats(-100, 1000))
-def test_levels_of_the_first_review_and_of_steady_demand_stay(values: list[float], rule: OrderRules, level: float) -> None:
+def test_levels_of_the_first_review_and_of_steady_demand_stay(
+    values: list[float], rule: OrderRules, level: float
+) -> None:
     assert rule.at_review(list(accumulate(values, initial=0.0)), 0) is rule
     steady = [float(round(abs(level)))] * 20
     found = rule.at_review(list(accumulate(steady, initial=0.0)), 7)

@@ -114,7 +114,9 @@ def unknown_series_notes(terms: SeriesTerms, history: pd.Index) -> tuple[str, ..
         return ()
     shown = describe_series([str(name) for name in unknown])
     are = "is" if len(unknown) == 1 else "are"
-    return (f"{len(unknown):,} series of the terms of orders {are} in no row of the history, and {are} not used: {shown}",)
+    return (
+        f"{len(unknown):,} series of the terms of orders {are} in no row of the history, and {are} not used: {shown}",
+    )
 
 
 def _judge_term(name: str, values: pd.Series) -> Iterator[str]:
