@@ -92,7 +92,9 @@ def test_keys_of_the_history_that_are_one_number_are_told(tmp_path: Path) -> Non
     rows = [f"{shop},{day},{3 + day.day}" for shop in ("7", "7.0") for day in days]
     run = Pipeline(tmp_path).data("\n".join(["shop,day,units", *rows, ""]))
     (said,) = run.check()["notes"]
-    assert said.startswith("series that differ only in capitals, accents, spaces or how a number is written are taken for")
+    assert said.startswith(
+        "series that differ only in capitals, accents, spaces or how a number is written are taken for"
+    )
     assert said.endswith("different ones: '7' and '7.0'")
 
 
