@@ -105,10 +105,12 @@ class _TablesBeside(NamedTuple):
 
 def _term_roles(dataset: Dataset, inventory: Inventory | None) -> Iterator[tuple[str, str, Dialect, Roles]]:
     """Yield each table of terms of orders: its field, its file, how it is written, and the fields that name its columns."""
-    for table in inventory.term_tables if inventory else ():
+    if inventory is None:
+        return
+    for table in inventory.term_tables:
         columns = [(column.path, column.column) for column in inventory.term_columns if column.uri == table.uri]
         series = [((*table.path[:2], "uri"), name) for name in dataset.series]
-        yield ".".join(table.path[:2]), table.uri, table_dialect(dataset.source), [*series, *columns]
+        yield ".".join(table.path[:2]), table.uri or "", table_dialect(dataset.source), [*series, *columns]
 
 
 def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root: Path) -> Iterator[Problem]:
