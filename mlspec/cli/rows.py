@@ -117,4 +117,4 @@ def pick_series(name: str, rows: PlainRows, series: Mapping[str, str], facts: Ma
     fate = find_fate(facts, tuple(series.values()))
     if fate is not None:
         raise UsageError(f"{name} has no forecast for {pairs}: {fate}", hint=_FATES_HINT)
-    raise UsageError(f"{name} has no series {pairs}", hint=f"`mlspec forecast {name} --output csv` prints all series")
+    raise UsageError(f"{name} has no series {pairs}", hint=rows.hint_on_series(series, name))

@@ -60,14 +60,12 @@ def _compare_rows(
 ) -> ForecastChanges | None:
     """Compare the rows that `wanted` names. Raises UsageError if there is none."""
     series = series_columns(target, name)
-    time = _time_column(load_rows(target, name, "forecast", after), series)
-    values = [
-        list(_values(load_rows(target, name, "forecast", run).filter_rows(dict(wanted)), series, time))
-        for run in (before, after)
-    ]
+    rows = [load_rows(target, name, "forecast", run) for run in (before, after)]
+    time = _time_column(rows[1], series)
+    values = [list(_values(each.filter_rows(dict(wanted)), series, time)) for each in rows]
     if not any(values):
         pairs = " ".join(f"{column}={value}" for column, value in wanted.items())
-        raise NotFound(f"{name} has no series {pairs}", hint=f"`mlspec forecast {name} --output csv` prints all series")
+        raise NotFound(f"{name} has no series {pairs}", hint=rows[1].hint_on_series(wanted, name))
     return compare_forecasts(*values)
 
 

@@ -15,7 +15,7 @@ from mlspec.errors import MissingExtra, NotFound, StateError, UsageError
 from mlspec.plan.natural_order import natural_key
 from mlspec.plan.releases import release_spec
 from mlspec.plan.select import recorded_name
-from mlspec.spec.faults import did_you_mean
+from mlspec.spec.faults import did_you_mean, hint_on_series
 from mlspec.state.record import ForecastRun, Release
 from mlspec.targets.base import Target
 
@@ -42,6 +42,12 @@ class PlainRows:
         at = {self.columns.index(name): text for name, text in wanted.items()}
         kept = [row for row in self.values if all(str(row[i]) == text for i, text in at.items())]
         return replace(self, values=kept)
+
+    def hint_on_series(self, wanted: Mapping[str, str], name: str) -> str:
+        """Return what to do where no row of the forecast `name` has the `wanted` values, as text."""
+        places = {column: self.columns.index(column) for column in wanted}
+        known = {column: {str(row[at]) for row in self.values} for column, at in places.items()}
+        return hint_on_series(wanted, known, name)
 
     def sort_by_keys(self, keys: Sequence[str]) -> PlainRows:
         """Return the rows in natural order of some columns: series 9 before series 10. Rows with the same keys keep their order."""

@@ -18,7 +18,7 @@ from mlspec.errors import MissingExtra, NotFound, UsageError
 from mlspec.models import OBSERVED, SERIES, TARGET, TIME
 from mlspec.render.chart import Value
 from mlspec.render.page_facts import SeriesCurve
-from mlspec.spec.faults import did_you_mean
+from mlspec.spec.faults import did_you_mean, hint_on_series
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.hierarchy import TOTAL
 from mlspec.spec.output_columns import LEVEL
@@ -113,7 +113,8 @@ def find_series(source: CurveSource, wanted: Mapping[str, str]) -> str:
     found = [unique_id for unique_id, key in keys.items() if all(str(key[at]) == value for at, value in places)]
     pairs = " ".join(f"{column}={value}" for column, value in wanted.items())
     if not found:
-        raise NotFound(f"there is no series {pairs}", hint="`mlspec forecast NAME --output csv` prints all series")
+        known = {column: [str(key[columns.index(column)]) for key in keys.values()] for column in wanted}
+        raise NotFound(f"there is no series {pairs}", hint=hint_on_series(wanted, known, source.spec.metadata.name))
     if len(found) > 1:
         raise UsageError(f"{len(found):,} series have {pairs}", hint=f"name one series by all of {', '.join(columns)}")
     return found[0]

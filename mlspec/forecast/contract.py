@@ -109,7 +109,8 @@ def _check_keys(evidence: ContractEvidence) -> CheckResult:
     repeated = evidence.facts.repeated
     if not repeated.count:
         return CheckResult("keys", True, "each series has each period once")
-    message = f"{repeated.count:,} periods occur more than once in a series; dataset.aggregate makes one row of them"
+    occur = "1 period occurs" if repeated.count == 1 else f"{repeated.count:,} periods occur"
+    message = f"{occur} more than once in a series; remove rows that are there twice, or dataset.aggregate makes one row of them"
     return CheckResult("keys", False, message, repeated.count, repeated.examples)
 
 
@@ -157,9 +158,12 @@ def _check_completeness(evidence: ContractEvidence) -> CheckResult:
     message = f"{missed} ({share:.2%} have one, {least:.2%} must)"
     if share >= least:
         return CheckResult("gaps", True, f"{message}; each gap is filled and is not scored", lacking, examples)
-    return CheckResult("gaps", False, f"{message}; {_GAPS_HINT[evidence.dataset.missing]}", lacking, examples)
+    unread = evidence.facts.bad.cells  # a value or a date that cannot be read makes a gap, too
+    hint = _UNREAD_HINT if unread else _GAPS_HINT[evidence.dataset.missing]
+    return CheckResult("gaps", False, f"{message}; {hint}", lacking, examples)
 
 
+_UNREAD_HINT = "rows with a cell that cannot be read are among them: correct these cells first"
 _GAPS_HINT = {
     "unknown": "if an absent row says that nothing was sold, write dataset.missing: zero; if gaps are ordinary, "
     "write dataset.checks.completeness: {min: …}",
@@ -183,7 +187,9 @@ def _check_range(evidence: ContractEvidence) -> CheckResult | None:
         return None
     count, examples = _count_and_examples(evidence.facts.outside[name] for name in limits)
     message = (
-        f"{count:,} values lie outside their range" if count else f"all values of {', '.join(limits)} are in range"
+        f"{count:,} {'value lies outside its' if count == 1 else 'values lie outside their'} range"
+        if count
+        else f"all values of {', '.join(limits)} are in range"
     )
     return CheckResult("range", not count, message, count, examples)
 
@@ -239,7 +245,9 @@ def _check_static(evidence: ContractEvidence) -> CheckResult | None:
         return None
     count, examples = _count_and_examples(evidence.facts.moving[name] for name in columns)
     message = (
-        f"{count:,} series change a static column" if count else f"{', '.join(columns)} is constant in each series"
+        f"{count:,} series {'changes' if count == 1 else 'change'} a static column"
+        if count
+        else f"{', '.join(columns)} is constant in each series"
     )
     return CheckResult("static", not count, message, count, examples)
 

@@ -30,7 +30,8 @@ def series_fates(
 
     `ended`: the period of the last value. `unsold`: that of the last value other than 0, of series that have ended by that.
     `empty`: no row has a value. `new`: the first period, of series that are too short for a model. `idle`: the last value other
-    than 0, of series that are forecast though they sell nothing. `gets`: what the spec says that these series get.
+    than 0, of series that are forecast though they sell nothing. `never_sold`: the first period, of series that are forecast though
+    they never sold anything. `gets`: what the spec says that these series get.
     """
     spans, empty = facts.spans, facts.valueless
     return {
@@ -39,6 +40,7 @@ def series_fates(
         "empty": {"count": len(empty), "series": [[str(name), None] for name in empty[:NAMED]]},
         "new": _name_series(spans.first[spans.new], grid, frequency) | {"gets": dataset.new_series},
         "idle": _name_series(facts.idle, grid, frequency),
+        "never_sold": _name_series(facts.never_sold, grid, frequency),
     }
 
 

@@ -3,6 +3,8 @@
 A slow seller has zeros, too. So a series counts as idle only if its zeros go on for longer than a horizon, for longer than ever
 between two of its demands, and for longer than chance explains: if demand came in each period with the probability that it had
 until the last one, so long a run of zeros would have a probability below LEAST.
+
+A series without any demand has no such last one. It counts as never sold if its zeros are more than a horizon.
 """
 
 from __future__ import annotations
@@ -54,6 +56,27 @@ def find_idle_series(
     idle = (zeros > rules.horizon) & (zeros > longest) & ((1 - rate) ** zeros < LEAST)
     found = last[idle].astype("int64")
     return found.set_axis(pd.Index(names[found.index], name=ID))
+
+
+def find_never_sold(
+    rows: pd.DataFrame, spans: SeriesSpans, rules: RowRules, numbers: SeriesNumbers | None = None
+) -> pd.Series:
+    """Return the place on the grid of the first period of each series that has no demand at all, by unique_id.
+
+    Periods in which a series was not for sale are no zeros. `numbers` are those of the rows, where they are known.
+    """
+    values, numbers = rows[TARGET].to_numpy(), numbers or number_series_of(rows)
+    codes, out = numbers.codes, unavailable(rows)
+
+    def count(rows_of: npt.NDArray[np.bool_]) -> pd.Series:
+        return pd.Series(np.bincount(codes[rows_of], minlength=len(numbers.names)), index=numbers.names)
+
+    first = spans.first[spans.first.index.isin(spans.active)]
+    sold = count((values != 0) & ~np.isnan(values) & ~out)[first.index]
+    zeros = count((values == 0) & ~out)[first.index]
+    if rules.absent_is_zero:
+        zeros = spans.newest + 1 - first - count(out)[first.index]
+    return first[(sold == 0) & (zeros > rules.horizon)]
 
 
 def _list_demands(

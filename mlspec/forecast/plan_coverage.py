@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class PlanCoverage:
         return (*self._new_values(), *self._unknown_series())
 
     def twins(self) -> tuple[str, ...]:
-        """Return sentences on series of the plan and of the history whose names are the same numbers, written differently."""
+        """Return sentences on series of the plan and of the history whose names are the same, written differently."""
         if not self.by_series:
             return ()
         known = {str(name): None for name in self.history.ids}  # in their order
@@ -104,24 +105,31 @@ class PlanCoverage:
 
 
 def find_twins(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """Return the names of series that differ only in how a number is written: `1`, `1.0` and `01`."""
+    """Return the names of series that differ only in how they are written: `1`, `1.0` and `01`, or `São Paulo` and `SAO PAULO`."""
     groups: Mapping[str, list[str]] = defaultdict(list)
-    as_number = cache(_as_number)  # the names of many series have few parts
+    as_plain = cache(_as_plain)  # the names of many series have few parts
     for name in names:
-        groups["/".join(map(as_number, name.split("/")))].append(name)
+        groups["/".join(map(as_plain, name.split("/")))].append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
-def _as_number(part: str) -> str:
+def _as_plain(part: str) -> str:
+    """Return a name without capitals, accents, needless spaces, leading zeros and decimals that are 0."""
     text = part.strip()
-    return str(int(re.split("[.,]", text)[0])) if _NUMBER.fullmatch(text) else text
+    if _NUMBER.fullmatch(text):
+        return str(int(re.split("[.,]", text)[0]))
+    letters = (each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    return " ".join("".join(letters).casefold().split())
 
 
 def twin_notes(history: HistoryNames) -> tuple[str, ...]:
-    """Return a sentence on series of the history that differ only in how a number is written."""
+    """Return a sentence on series of the history that differ only in how their names are written."""
     pairs = find_twins(str(name) for name in history.ids)
     if not pairs:
         return ()
     shown = "; ".join(" and ".join(f"'{name}'" for name in pair) for pair in pairs[:3])
     more = f"; and {len(pairs) - 3:,} more" if len(pairs) > 3 else ""
-    return (f"series that differ only in how a number is written are taken for different ones: {shown}{more}",)
+    differ = (
+        "series that differ only in capitals, accents, spaces or how a number is written are taken for different ones"
+    )
+    return (f"{differ}: {shown}{more}",)

@@ -16,7 +16,7 @@ import pandas as pd
 from mlspec.forecast.available import unavailable
 from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
 from mlspec.forecast.frequency import Frequency
-from mlspec.forecast.idle import find_idle_series
+from mlspec.forecast.idle import find_idle_series, find_never_sold
 from mlspec.forecast.load import CHECK, TypedRows
 from mlspec.forecast.spans import RowRules, SeriesSpans, join_spans, number_series_of, series_spans
 from mlspec.spec.dataset import Dataset
@@ -109,7 +109,8 @@ class RowFacts:
     the panel with one, of series that are forecast by a model. `repeated`: periods that a series has twice; `off_grid`: rows whose
     date belongs to no period; `outside`: values out of their range, by column; `moving`: series that change a static column, by
     column. `gaps`: a sentence on the gaps of each of the series that have the most. `only_sales`: whether every row has a value
-    above 0. `valueless`: series without a value. `idle`: the last demand of each idle series, as a place on the grid.
+    above 0. `valueless`: series without a value. `idle`: the last demand of each idle series, as a place on the grid. `never_sold`:
+    the first period of each series without any demand, as such a place.
     """
 
     count: int
@@ -126,6 +127,7 @@ class RowFacts:
     only_sales: bool
     valueless: pd.Index
     idle: pd.Series
+    never_sold: pd.Series
     values: int
 
 
@@ -147,9 +149,14 @@ def join_facts(parts: Sequence[RowFacts]) -> RowFacts:
         names=_join_names([part.names for part in parts]),
         only_sales=all(part.only_sales for part in parts),
         valueless=pd.Index(np.sort(np.concatenate([part.valueless.to_numpy(dtype=object) for part in parts]))),
-        idle=pd.concat([part.idle for part in parts if len(part.idle)] or [parts[0].idle]).sort_index(),
+        idle=_join_places([part.idle for part in parts]),
+        never_sold=_join_places([part.never_sold for part in parts]),
         values=sum(part.values for part in parts),
     )
+
+
+def _join_places(parts: Sequence[pd.Series]) -> pd.Series:
+    return pd.concat([part for part in parts if len(part)] or [parts[0]]).sort_index()
 
 
 def _join_columns(parts: Sequence[Mapping[str, Violations]]) -> Mapping[str, Violations]:
@@ -191,6 +198,7 @@ def row_facts(dataset: Dataset, read: TypedRows, rows: TypedRows, grid: PeriodGr
         only_sales=bool((target > 0).all()),
         valueless=numbers.names.difference(span.first.index),
         idle=find_idle_series(frame, span, grid.periods, rules, numbers),
+        never_sold=find_never_sold(frame, span, rules, numbers),
         values=int(target[is_active].notna().sum()),
     )
 
@@ -247,7 +255,7 @@ def _rows_off_grid(off: pd.DataFrame, frequency: Frequency) -> Violations:
 
 def _values_outside(rows: pd.DataFrame, name: str, limit: Any) -> Violations:
     def describe(file: object, row: int, value: float) -> str:
-        return f"{file} row {row}: {name} {value:g} is outside {_format_interval(limit.min, limit.max)}"
+        return f"{file} row {row}: {name} {value:g} is {_describe_outside(limit.min, limit.max)}"
 
     values = rows[CHECK + name]
     low, high = -np.inf if limit.min is None else limit.min, np.inf if limit.max is None else limit.max
@@ -255,8 +263,11 @@ def _values_outside(rows: pd.DataFrame, name: str, limit: Any) -> Violations:
     return _first_rows(outside, describe, [CHECK + name])
 
 
-def _format_interval(low: float | None, high: float | None) -> str:
-    return f"{'-inf' if low is None else format(low, 'g')} to {'inf' if high is None else format(high, 'g')}"
+def _describe_outside(low: float | None, high: float | None) -> str:
+    """Return what a value is that is not between `low` and `high`; one of them may be missing."""
+    if low is None or high is None:
+        return f"above {high:g}" if low is None else f"below {low:g}"
+    return f"outside {low:g} to {high:g}"
 
 
 def _moving_series(rows: pd.DataFrame, name: str) -> Violations:

@@ -56,7 +56,7 @@ def find_series_columns(
             f"such as row {_first_repeated(sample, keys, dates, chosen):,}",
             hint="name them with --series: rows of a period are then added up; or remove rows that stand there twice",
         )
-    parents = _parent_columns(chosen, possible)
+    parents = _parent_columns(keys, chosen, possible)
     series = tuple(name for name in keys if name in {*chosen, *parents})
     count = keys.groupby(list(series), sort=False).ngroups
     return series, f"{count:,} series, each with one row a period{_note_total(sample, keys, series)}"
@@ -181,9 +181,17 @@ def determines_column(keys: pd.DataFrame, name: str, other: str) -> bool:
     return bool((keys.groupby(name, sort=False)[other].nunique() <= 1).all())
 
 
-def _parent_columns(chosen: Sequence[str], candidates: Sequence[str]) -> list[str]:
-    """Return columns that look like the parent of the chosen series columns, such as Store if Dept was chosen."""
-    return [name for name in candidates if name not in chosen and _PARENT_NAMES.search(name)] if chosen else []
+def _parent_columns(keys: pd.DataFrame, chosen: Sequence[str], candidates: Sequence[str]) -> list[str]:
+    """Return columns that look like the parent of the chosen series columns, such as Store if Dept was chosen.
+
+    What another place tells already is none: the region of each store is a static column, and a plan by store does without it.
+    """
+    places = [name for name in chosen if _PARENT_NAMES.search(name)]
+    return [
+        name
+        for name in (candidates if chosen else ())
+        if name not in chosen and _PARENT_NAMES.search(name) and not _is_determined(keys, name, places)
+    ]
 
 
 _PARENT_NAMES = re.compile(

@@ -22,17 +22,19 @@ from mlspec.forecast.contract import (
 )
 from mlspec.forecast.event_files import judge_event_days, read_event_files
 from mlspec.forecast.fates import series_fates
-from mlspec.forecast.frame import ID, Layout
+from mlspec.forecast.frame import Layout
 from mlspec.forecast.history_parts import load_history_parts
 from mlspec.forecast.load import TypedRows, load_future
 from mlspec.forecast.named_days import named_days
 from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows
 from mlspec.forecast.row_facts import EXAMPLES, BadRows
+from mlspec.forecast.segment_notes import segment_notes
 from mlspec.forecast.stock.term_columns import (
     SeriesTerms,
+    add_series_terms,
     judge_series_terms,
     read_series_terms,
-    series_file_columns,
+    unknown_series_notes,
 )
 from mlspec.jobs.built_panel import PanelBuilder
 from mlspec.jobs.context import panel_layout, read_spec
@@ -72,6 +74,7 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
     if spec.inventory is not None and spec.inventory.term_columns and len(evidence.spans.first):
         terms = read_series_terms(spec.dataset, spec.inventory, request.root)
         results.append(judge_series_terms(terms, spec.inventory, evidence.spans.active, layout.horizon))
+        notes += unknown_series_notes(terms, evidence.facts.names.ids)
     events = read_event_files(spec.dataset, request.root)
     if spec.dataset.covariates.event_files:
         results.append(judge_event_days(events))
@@ -91,7 +94,7 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
         builder.add_part(number, partial(_read_rows, rows, number))
     odd = builder.judge_values()
     facts |= odd.facts
-    facts["notes"] += odd.notes
+    facts["notes"] += [*segment_notes(builder.series, spec.dataset), *odd.notes]
     outputs["quality"] = write_json(facts, request.out / "quality.json")
     outputs |= builder.write_panel(request.out)
     outputs |= {"series": write_table(_with_terms(builder.series, terms), request.out / "series.parquet")}
@@ -130,7 +133,7 @@ def _panel_size(builder: PanelBuilder, layout: Layout) -> dict[str, Any]:
 
 
 def _with_terms(series: pd.DataFrame, terms: SeriesTerms | None) -> pd.DataFrame:
-    return series if terms is None else series.merge(series_file_columns(terms), on=ID, how="left")
+    return series if terms is None else add_series_terms(series, terms)
 
 
 def _contract_facts(survey: RowSurvey, results: list[CheckResult]) -> dict[str, Any]:

@@ -13,16 +13,18 @@ from mlspec.forecast.contract import judge_contract
 from mlspec.forecast.event_files import CHECK as EVENT_CHECK
 from mlspec.forecast.event_files import EventDays, judge_event_days, read_event_files
 from mlspec.forecast.load import TypedRows, load_future, load_history, read_plan
+from mlspec.forecast.named_days import public_holidays
 from mlspec.forecast.reading.column import TextColumn
-from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect
+from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect, table_dialect
 from mlspec.forecast.reading.evidence import DATE_FORMS, DIGIT_FORMS, DoubtfulCells, weigh_dates, weigh_numbers
 from mlspec.forecast.reading.header import explain_names
 from mlspec.forecast.reading.numbers import NOTATIONS
 from mlspec.forecast.reading.table import Table, file_columns, join_columns
 from mlspec.forecast.sample import as_amounts
+from mlspec.forecast.segment_notes import list_segments, segment_notes
 from mlspec.forecast.source import local_files, read_history, source_folder
 from mlspec.forecast.stock.term_columns import CHECK as STOCK_CHECK
-from mlspec.forecast.stock.term_columns import SeriesTerms, judge_series_terms, read_series_terms
+from mlspec.forecast.stock.term_columns import SeriesTerms, judge_series_terms, read_series_terms, unknown_series_notes
 from mlspec.jobs.evidence import gather_evidence, notes_on_events
 from mlspec.source_files import partition_values
 from mlspec.spec.data_files import Future
@@ -32,6 +34,7 @@ from mlspec.spec.faults import Problem, did_you_mean
 from mlspec.spec.inventory import Inventory
 
 _EVENTS: Field = tuple(EVENTS.split("."))
+_HOLIDAYS = ("dataset.calendar.holidays", "dataset.covariates.holidays")
 _SHOWN = 3  # cells of a column that are named
 Roles = Sequence[tuple[Field, str]]  # the fields that name columns, each with the name
 
@@ -49,9 +52,12 @@ def review_data(
     local = {key: row for key, row in files.items() if "://" not in row[0]}
     try:
         missing = [problem for key, row in local.items() for problem in _missing_columns(f"dataset.{key}", *row, root)]
+        missing += [problem for table in _term_roles(dataset, inventory) for problem in _missing_columns(*table, root)]
         yield from missing
         if missing or dataset.source.uri is None or any("://" in uri for uri in dataset.addresses):
             return
+        if dataset.covariates.holidays is not None:
+            public_holidays(dataset.covariates.holidays, _HOLIDAYS[1])  # raises DataError, as the step `check` would
         rows = load_history(dataset, root)
         yield from _bad_cells(rows, history, ("dataset", "source"))
         future = load_future(dataset, root, rows.kinds)
@@ -68,6 +74,8 @@ def review_data(
 
 def _field_of_error(where: str) -> Field:
     """Return the field of a file, from the words that begin the message of its error."""
+    if where in _HOLIDAYS:
+        return tuple(where.split("."))
     if where.startswith("inventory."):
         return (*where.split("."), "uri")
     if where.startswith(f"{EVENTS}."):
@@ -93,6 +101,16 @@ class _TablesBeside(NamedTuple):
 
     stock: StockTerms | None
     events: EventDays
+
+
+def _term_roles(dataset: Dataset, inventory: Inventory | None) -> Iterator[tuple[str, str, Dialect, Roles]]:
+    """Yield each table of terms of orders: its field, its file, how it is written, and the fields that name its columns."""
+    if inventory is None:
+        return
+    for table in inventory.term_tables:
+        columns = [(column.path, column.column) for column in inventory.term_columns if column.uri == table.uri]
+        series = [((*table.path[:2], "uri"), name) for name in dataset.series]
+        yield ".".join(table.path[:2]), table.uri or "", table_dialect(dataset.source), [*series, *columns]
 
 
 def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root: Path) -> Iterator[Problem]:
@@ -152,11 +170,15 @@ def _broken_contract(
     if evidence is not None and len(evidence.spans.first):
         late = notes_on_events(beside.events, evidence)
         yield from (Problem(_EVENTS, EVENT_CHECK, note, None, warning=True) for note in late)
+        segments = segment_notes(list_segments(read, dataset), dataset)
+        yield from (Problem(("dataset",), "rows", note, None, warning=True) for note in segments)
     yield from (Problem(("dataset",), "rows", note, None, warning=evidence is not None) for note in notes)
     results = [*(judge_contract(evidence) if evidence is not None else ()), judge_event_days(beside.events)]
     stock = beside.stock
     if stock is not None and evidence is not None:
         results.append(judge_series_terms(stock.terms, stock.inventory, evidence.spans.active, horizon))
+        unknown = unknown_series_notes(stock.terms, evidence.facts.names.ids)
+        yield from (Problem(("inventory",), STOCK_CHECK, note, None, warning=True) for note in unknown)
     for result in results:
         if result.ok or result.check in _NOT_OF_FILES:
             continue

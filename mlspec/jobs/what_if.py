@@ -13,7 +13,7 @@ from mlspec.forecast.changed_plan import PlanChange, PlanChanges, change_plan
 from mlspec.jobs.context import forecast_names, panel_layout, read_spec
 from mlspec.jobs.forecast import forecast_by_traffic
 from mlspec.jobs.parted_panel import open_panel
-from mlspec.spec.faults import did_you_mean
+from mlspec.spec.faults import did_you_mean, hint_on_series
 from mlspec.spec.forecast import Forecast
 from mlspec.state.assumptions import Assumptions
 from mlspec.state.step import StepRequest
@@ -70,7 +70,8 @@ def _chosen_series(assumed: Assumptions, spec: Forecast, names: pd.DataFrame) ->
         chosen &= names[column].astype(str) == value
     if not chosen.any():
         pairs = " ".join(f"{column}={value}" for column, value in assumed.series.items())
-        raise NotFound(f"there is no series {pairs}", hint="`mlspec forecast NAME --output csv` prints all series")
+        known = {column: names[column].astype(str) for column in assumed.series}
+        raise NotFound(f"there is no series {pairs}", hint=hint_on_series(assumed.series, known, spec.metadata.name))
     return frozenset(map(str, names.index[chosen]))
 
 

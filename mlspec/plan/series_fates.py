@@ -36,6 +36,13 @@ _FATES = (
         "last sold {}",
         has_forecast=True,
     ),
+    _Fate(
+        "never_sold",
+        (None,),
+        "{has} never sold anything, and {is} forecast and stocked as others (dataset.ended_when can end {it})",
+        "since {}",
+        has_forecast=True,
+    ),
     _Fate("empty", (None,), "{has} no value at all, and no forecast", "", has_forecast=False),
     _Fate("new", (None, "model"), "{is} new, so that most models repeat the last value", "since {}", has_forecast=True),
     _Fate(

@@ -2,18 +2,23 @@
 
 A review stands before the first period and after every `review_period` periods. Its order arrives `lead_time` periods later, before
 that period's demand, as in the simulation of the backtest. Demand that is not met waits: the stock is below zero then.
+
+The levels are those of the first review. A later review orders by levels that follow the forecast, as in the simulation too: the
+demand of the periods that its own order has to last for, and the same safety stock. Else no order would know of a promotion ahead.
+Where the forecast ends before those periods do, the levels are of the last ones that it covers.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRules:
-    """By which levels and terms a series is ordered for. `reorder_point` None: every review orders (R,S).
+    """By which levels and terms a series is ordered for, at one review. `reorder_point` None: every review orders (R,S).
 
     `pack_size` 0 is none: any quantity can be ordered.
     """
@@ -36,6 +41,28 @@ class OrderRules:
         # A quotient that is a whole number but for its last digits is that number of packs.
         return math.ceil(round(least / self.pack_size, 9)) * self.pack_size if self.pack_size > 0 else least
 
+    def at_review(self, totals: Sequence[float], at: int) -> OrderRules:
+        """Return the rules of a review before the period `at`, from these of the first one.
+
+        `totals`: the demand of the first periods of the forecast, for each number of them from 0 on.
+        """
+        start = max(min(at, len(totals) - 1 - self.lead_time - self.review_period), 0)
+        if start == 0:
+            return self
+        lead, review = (_rise(totals, start, periods) for periods in (self.lead_time, self.review_period))
+        protection = _rise(totals, start, self.lead_time + self.review_period)
+        if self.reorder_point is None:
+            return replace(self, order_up_to=self.order_up_to + protection)
+        usual, least = totals[self.review_period], max(self.minimum_order, self.pack_size, 0.0)
+        reorder_point = self.reorder_point + (lead + protection) / 2
+        ordered = self.order_up_to - self.reorder_point + max(usual + review, least) - max(usual, least)
+        return replace(self, reorder_point=reorder_point, order_up_to=reorder_point + ordered)
+
+
+def _rise(totals: Sequence[float], start: int, periods: int) -> float:
+    """Return by how much the demand of so many periods from `start` on is above that of the first ones."""
+    return totals[start + periods] - totals[start] - totals[periods]
+
 
 @dataclass(frozen=True, slots=True)
 class StockPeriod:
@@ -48,11 +75,13 @@ class StockPeriod:
 
 
 def project_stock(demand: Sequence[float], rules: OrderRules, on_hand: float) -> list[StockPeriod]:
-    """Return the periods of a forecast from a stock on hand, with nothing on order."""
+    """Return the periods of a forecast from a stock on hand, with nothing on order. `rules` are those of the first review."""
+    totals = list(accumulate(demand, initial=0.0))
     arrivals = [0.0] * (len(demand) + rules.lead_time + 1)
     stock, on_order, periods = on_hand, 0.0, list[StockPeriod]()
     for at, need in enumerate(demand):
-        order = rules.quantity(stock + on_order) if at % rules.review_period == 0 else 0.0
+        due = at % rules.review_period == 0
+        order = rules.at_review(totals, at).quantity(stock + on_order) if due else 0.0
         arrivals[at + rules.lead_time] += order
         on_order += order - arrivals[at]
         stock += arrivals[at] - need

@@ -82,6 +82,31 @@ class Reader:
         day = self._day(int(match[1]), int(match[2]), int(match[3]))
         return f"{day} {match[4]}" if match[4] else day
 
+    def read_number(self, text: str) -> str:
+        """Return a typed number of the language as Python writes it: `1.234,5` in Portuguese is `1234.5`. Other text stays.
+
+        Signs between thousands count only where three digits follow: `7.5` on a Portuguese page is not 75.
+        """
+        mark, between = (",", ".") if self.language.decimal_comma else (".", ",")
+        whole = rf"(?:[0-9]{{1,3}}(?:{re.escape(between)}[0-9]{{3}})+|[0-9]+)"
+        if not re.fullmatch(rf"[+-]?{whole}(?:{re.escape(mark)}[0-9]+)?%?", text):
+            return text
+        return text.replace(between, "").replace(mark, ".")
+
+    def read_period(self, text: str) -> str:
+        """Return a typed date in the form of `period` as ISO text. Other text stays as it is."""
+        if self.language.tag == "pt-BR":
+            found = re.fullmatch(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: ([0-9]{2}:[0-9]{2}))?", text)
+        else:
+            found = re.fullmatch(
+                rf"([0-9]{{1,2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}})(?: ([0-9]{{2}}:[0-9]{{2}}))?", text
+            )
+        if found is None:
+            return text
+        day, month, year, clock = found.groups()
+        number = int(month) if month.isdigit() else _MONTHS.index(month) + 1
+        return f"{year}-{number:02}-{int(day):02}" + (f"T{clock}:00" if clock else "")
+
     def moment(self, text: str | None, zone: str = "") -> str:
         """Return a moment (RFC 3339) by the clocks of the reader's time zone, or of another one."""
         if not text:

@@ -308,6 +308,13 @@ class Dataset(Part):
         return aggregate_levels(self.hierarchy_columns, self.series)
 
     @property
+    def segment_columns(self) -> dict[str, str]:
+        """The columns by which series are grouped, each with the field that names it."""
+        return dict.fromkeys(self.series, "dataset.series") | dict.fromkeys(
+            self.covariates.static, "dataset.covariates.static"
+        )
+
+    @property
     def hierarchy_columns(self) -> tuple[str, ...]:
         """The columns that name levels, the widest first."""
         return self.hierarchy.levels if isinstance(self.hierarchy, Hierarchy) else self.hierarchy or ()

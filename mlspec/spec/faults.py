@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import groupby
@@ -114,3 +114,28 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     if near:
         return f"did you mean '{near}'?"
     return f"known: {', '.join(names)}" if names and len(names) <= _LISTED else None
+
+
+def did_you_mean_column(word: str, places: Mapping[str, str]) -> str | None:
+    """Return a hint with the nearest column. `places`: the field that names each. Either name may be misspelt."""
+    near = nearest_word(word, places)
+    if near is None:
+        return did_you_mean(word, places)
+    return f"did you mean '{near}', as in {places[near]}? If '{word}' is right, correct it there"
+
+
+def hint_on_series(wanted: Mapping[str, str], known: Mapping[str, Iterable[str]], name: str) -> str:
+    """Return what to do where no series has the `wanted` values in its series columns. `known`: the values of each of them.
+
+    `name` is that of the forecast.
+    """
+    for column, value in wanted.items():
+        values = sorted(set(known[column]))
+        if value in values:
+            continue
+        if "=" in value.partition(",")[2]:
+            return "name each column with a --series of its own"
+        near = nearest_word(value, values)
+        if near is not None:
+            return f"did you mean {column}={near}?"
+    return f"`mlspec forecast {name} --output csv` prints all series"

@@ -53,7 +53,7 @@ class FurtherPages:
         levels = self._source.stock_levels(name)
         source = self._source.curve_source(name)
         typed = read_stock(request)
-        on_hand = parse_stock(typed, decimal_comma=reader.language.decimal_comma)
+        on_hand = parse_stock(typed, reader)
         part = stock_part(request, source, levels, typed, on_hand)
         kept = {"language": wish.language, **{f"stock.{series}": text for series, text in typed.items()}}
         downloads = download_links(f"/forecasts/{name}/stock", reader, kept)
@@ -64,7 +64,7 @@ class FurtherPages:
         name = self._source.require_name(request.path_params["name"])
         levels = self._source.stock_levels(name)
         source = self._source.curve_source(name)
-        on_hand = parse_stock(read_stock(request), decimal_comma=LANGUAGES[wish.language].decimal_comma)
+        on_hand = parse_stock(read_stock(request), Reader(LANGUAGES[wish.language]))
         times, planned = plan_series(source, levels, on_hand)
         return table_response(request, planner_rows(source.spec, times, planned), f"{name}-stock")
 
@@ -86,8 +86,8 @@ class FurtherPages:
 
     def _what_if_page(self, request: Request, wish: PageWish) -> Response:
         name, target = self._source.require_name(request.path_params["name"]), self._source.target
-        form, assumed = read_what_if(request, load_serving(target, name), newest_run(target, name))
         reader, frame = self._reader(request, name, wish)
+        form, assumed = read_what_if(request, load_serving(target, name), newest_run(target, name), reader)
         answer, problem = None, ""
         if assumed.values and self._what_if:
             try:

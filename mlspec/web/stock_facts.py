@@ -12,6 +12,7 @@ from mlspec.engine.planner_table import PlannedSeries, plan_series, stock_keys
 from mlspec.engine.rows import PlainRows
 from mlspec.engine.series_curves import CurveSource
 from mlspec.errors import UsageError
+from mlspec.render.reader import Reader
 from mlspec.render.series_listing import series_name
 from mlspec.render.stock_page import STOCK_PAGE, StockPart, StockSeries
 from mlspec.web.page_answers import read_page_number, read_parameter
@@ -29,15 +30,14 @@ def read_stock(request: Request) -> dict[str, str]:
     }
 
 
-def parse_stock(typed: Mapping[str, str], *, decimal_comma: bool) -> dict[str, float]:
+def parse_stock(typed: Mapping[str, str], reader: Reader) -> dict[str, float]:
     """Return the stock by series. Raises UsageError for what is no number."""
-    return {series: _parse_number(series, text, decimal_comma=decimal_comma) for series, text in typed.items()}
+    return {series: _parse_number(series, text, reader) for series, text in typed.items()}
 
 
-def _parse_number(series: str, text: str, *, decimal_comma: bool) -> float:
-    plain = text.replace(".", "").replace(",", ".") if decimal_comma else text.replace(",", "")
+def _parse_number(series: str, text: str, reader: Reader) -> float:
     try:
-        value = float(plain)
+        value = float(reader.read_number(text))
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from mlspec.engine.serving_record import ServingRecord
 from mlspec.engine.what_if import WhatIfComparison
 from mlspec.plan.releases import release_spec
+from mlspec.render.reader import Reader
 from mlspec.render.what_if_page import WhatIfForm, WhatIfPart
 from mlspec.state.assumptions import Assumptions
 from mlspec.state.record import ForecastRun
@@ -15,8 +16,13 @@ from mlspec.web.page_answers import read_parameter
 from mlspec.web.what_if_messages import known_covariates
 
 
-def read_what_if(request: Request, served: ServingRecord, run: ForecastRun) -> tuple[WhatIfForm, Assumptions]:
-    """Return the form with what its address asks, and that as assumptions; without values nothing is asked."""
+def read_what_if(
+    request: Request, served: ServingRecord, run: ForecastRun, reader: Reader
+) -> tuple[WhatIfForm, Assumptions]:
+    """Return the form with what its address asks, and that as assumptions; without values nothing is asked.
+
+    Numbers and dates may be typed as the page of the reader writes its own.
+    """
     spec = release_spec(served.release)
     covariates = {name: read_parameter(request, f"set.{name}").strip() for name in known_covariates(spec)}
     columns = {name: read_parameter(request, f"only.{name}").strip() for name in spec.dataset.series}
@@ -25,10 +31,10 @@ def read_what_if(request: Request, served: ServingRecord, run: ForecastRun) -> t
         spec.metadata.name, spec.dataset.target, covariates, columns, first, last, run.facts.get("start"), run.facts.get("end")
     )  # fmt: skip
     assumed = Assumptions(
-        {name: text for name, text in covariates.items() if text},
+        {name: reader.read_number(text) for name, text in covariates.items() if text},
         {name: text for name, text in columns.items() if text},
-        first or None,
-        last or None,
+        reader.read_period(first) or None,
+        reader.read_period(last) or None,
     )
     return form, assumed
 

@@ -177,6 +177,17 @@ def test_portuguese_names_of_columns_count_as_english_ones(header: str, roles: t
         assert "pre\\u" not in Path("specs/x.yaml").read_text(encoding="utf-8")  # as a person writes it
 
 
+def test_the_region_of_each_shop_is_a_static_column_and_no_part_of_the_series() -> None:
+    regions = {"Moema": "Capital", "Campinas": "Interior", "Sorocaba": "Interior"}
+    lines = [
+        f"2024-{month:02}-01,{shop},{product},{region},{month + 10}"
+        for shop, region in regions.items() for product in ("Café", "Chá") for month in range(1, 13)
+    ]  # fmt: skip
+    Path("v.csv").write_text("\n".join(["data,loja,produto,região,vendas", *lines]) + "\n", encoding="utf-8")
+    found = init("v.csv")
+    assert (found["series"], found["covariates"]["static"]) == (["loja", "produto"], ["região"])
+
+
 @pytest.mark.parametrize(
     ("texts", "words", "keys"),
     [

@@ -49,7 +49,8 @@ def test_a_table_of_terms_is_looked_at_with_the_data(mlspec: Mlspec) -> None:
     missing = mlspec("validate", "--data")
     assert (missing.code, "inventory.lead_time.uri: there is no file data/terms.csv" in missing.out) == (1, True)
     Path("data/terms.csv").write_text("shop,weeks\n001,1\n")
-    assert "inventory.lead_time.uri: 'terms.csv' has no column 'days'" in mlspec("validate", "--data").out
+    said = mlspec("validate", "--data")
+    assert "inventory.lead_time.column: terms.csv has no column 'days'\n" in said.out
     Path("data/terms.csv").write_text("shop,days\n001,1\n")
     said = mlspec("validate", "--data")
     assert (said.code, "inventory: 1 term of orders cannot be used" in said.out) == (1, True)
@@ -58,3 +59,19 @@ def test_a_table_of_terms_is_looked_at_with_the_data(mlspec: Mlspec) -> None:
     assert (refused.code, "correct the data, or inventory in the spec" in refused.out) == (1, True)
     Path("data/terms.csv").write_text("shop,days\n001,1\nNA,0\n")
     assert mlspec("validate", "--data").code == 0
+
+
+def test_terms_of_a_series_that_the_history_does_not_have_are_said(mlspec: Mlspec) -> None:
+    edit(Path("specs/demand.yaml"), "lead_time: 1,", "lead_time: 1, pack_size: {uri: data/terms.csv, column: pack},")
+    Path("data/terms.csv").write_text("shop,pack\n001,12\n01,6\n")
+    unknown = "1 series of the terms of orders is in no row of the history, and is not used: '01'"
+    said = mlspec("validate", "--data")
+    assert (said.code, f"warning: inventory: {unknown}" in said.out) == (0, True)
+    applied = mlspec("apply")
+    assert (applied.code, unknown in applied.out) == (0, True)
+    rows = json.loads(mlspec("inventory", "demand", "--output", "json").out)["rows"]
+    assert {row["shop"]: row["pack_size"] for row in rows} == {"001": 12, "NA": 0}  # no row of it: no pack
+    edit(Path("specs/demand.yaml"), "column: pack}", "column: packs}")
+    refused = mlspec("validate", "--data")
+    assert (refused.code, "inventory.pack_size.column: terms.csv has no column 'packs'" in refused.out) == (1, True)
+    assert "did you mean 'pack'?" in refused.out

@@ -15,7 +15,7 @@ import pytest
 from mlspec.cli import main as front
 from mlspec.cli.escape import printable
 from tests.cli.heavy import HEAVY
-from tests.examples import project, spec_text
+from tests.examples import edit, project, spec_text
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_a_key_as_long_as_the_file_is_quoted_in_part(
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ("001,2024-01-05,7\n", "1 periods occur more than once in a series; dataset.aggregate makes one row of them"),
+        ("001,2024-01-05,7\n", "1 period occurs more than once in a series; remove rows that are there twice, or"),
         ("003,2024-01-05,7\n003,2024-01-09,7\n003,2024-02-11,7\n", "35 of 122 periods have no value in 1 series"),
     ],
 )
@@ -286,6 +286,30 @@ def test_with_data_it_says_what_the_data_check_would_refuse(
     sales.write_text(sales.read_text() + rows)
     assert front.run(["validate", "--data"]) == 1
     assert said in capsys.readouterr().out
+
+
+def test_with_data_a_gap_that_a_cell_leaves_is_answered_by_the_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project(tmp_path))
+    lines = Path("data/sales.csv").read_text().splitlines()
+    lines[4] = ",".join([*lines[4].split(",")[:2], "n/d"])
+    Path("data/sales.csv").write_text("\n".join([*lines, ""]))
+    assert front.run(["validate", "--data"]) == 1
+    said = capsys.readouterr().out
+    assert "sales.csv row 5: 'n/d' is not a number" in said
+    assert "rows with a cell that cannot be read are among them: correct these cells first" in said
+    assert "dataset.missing" not in said
+
+
+def test_with_data_holidays_that_are_not_known_are_said_at_their_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("holidays")
+    monkeypatch.chdir(project(tmp_path))
+    edit(Path("specs/demand.yaml"), "  frequency: D\n", "  frequency: D\n  covariates: {holidays: BR-XX}\n")
+    assert front.run(["validate", "--data"]) == 1
+    assert "dataset.covariates.holidays: no holidays of 'BR-XX' are known" in capsys.readouterr().out
 
 
 def test_with_data_it_names_totals_below_the_table_by_their_label(

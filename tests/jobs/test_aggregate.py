@@ -101,7 +101,7 @@ def test_what_is_wrong_with_a_row_is_said_of_the_row_as_the_file_has_it(tmp_path
     checks = {"range": {"units": {"min": 0, "max": None}}}
     facts = weekly(tmp_path, text, checks=checks).facts["check"]
     (broken,) = [check for check in facts["checks"] if check["check"] == "range"]
-    assert broken["examples"] == ["sales.csv row 67: units -3 is outside 0 to inf"]
+    assert broken["examples"] == ["sales.csv row 67: units -3 is below 0"]
 
 
 def test_a_plan_of_days_is_a_plan_of_weeks_too(tmp_path: Path) -> None:

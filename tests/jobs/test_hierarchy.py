@@ -186,3 +186,19 @@ def test_levels_of_two_versions_are_the_same_whoever_computed_the_forecast(tmp_p
 def test_the_column_of_a_level_may_have_any_name() -> None:
     columns = pd.DataFrame({"node": ["n", "s"]}, index=["a", "b"])
     assert level_nodes(Level("node", ("node",)), columns).names["node"].to_dict() == {"n": "n", "s": "s"}
+
+
+def test_levels_that_are_not_the_widest_first_and_series_without_a_region_are_told(tmp_path: Path) -> None:
+    text = rows().replace(",south", ",", 70)  # all rows of c
+    for name in ("empty", "shop", "region"):
+        (tmp_path / name).mkdir()
+    notes = pipeline(tmp_path / "empty", text, ("shop", "region")).check()["notes"]
+    assert notes == ["1 series has no value in the static column region: 'c'"]  # shop names each series: no level above
+    shops = [line.split(",") for line in rows().splitlines()[1:]]
+    products = "shop,product,day,units,region\n" + "".join(
+        f"{shop},{product},{day},{units},{region}\n" for shop, day, units, region in shops for product in "xy"
+    )
+    for levels, count in ((("shop", "region"), 1), (("region", "shop"), 0)):
+        run = pipeline(tmp_path / levels[0], products, levels, series=["shop", "product"])
+        said = [note for note in run.check()["notes"] if "has the same sums as the level shop before it" in note]
+        assert len(said) == count

@@ -240,3 +240,22 @@ def test_a_sentence_names_the_first_series_and_counts_the_rest(count: int, said:
 def test_facts_of_an_older_mlspec_say_nothing() -> None:
     assert fate_sentences({}) == ()
     assert find_fate({"fates": None}, ["a"]) is None
+
+
+def test_a_series_that_never_sold_anything_is_named(tmp_path: Path) -> None:
+    sold: Sales = {"a": dict.fromkeys(range(42), 3), "b": dict.fromkeys(range(42), 0), "c": {41: 0}}
+    said = (
+        "1 series has never sold anything, and is forecast and stocked as others (dataset.ended_when can end it): 'b' "
+    )
+    assert f"{said}(since {START})" in fate_sentences(Pipeline(tmp_path).data(as_rows(sold)).check())
+    header, *rows = as_rows(sold).split()
+    text = "\n".join([f"{header},in_stock", *(f"{row},{int(row[0] == 'a')}" for row in rows), ""])
+    (tmp_path / "available").mkdir()
+    facts = Pipeline(tmp_path / "available", dataset={"available": "in_stock"}).data(text).check()
+    assert facts["fates"]["never_sold"]["count"] == 0  # nobody knows what would have been sold
+
+
+def test_an_absent_row_that_is_a_zero_is_no_sale_either(tmp_path: Path) -> None:
+    sold: Sales = {"a": dict.fromkeys(range(42), 3), "b": {0: 0}, "c": {41: 0}}
+    facts = Pipeline(tmp_path, dataset={"missing": "zero"}).data(as_rows(sold)).check()
+    assert facts["fates"]["never_sold"] == {"count": 1, "series": [["b", str(START)]]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,35 @@ def test_an_order_waits_for_the_reorder_point_and_comes_in_whole_packs() -> None
     assert least[0].order == 50
 
 
+def test_orders_rise_before_a_promotion_so_that_the_safety_stock_stays() -> None:
+    demand, safety = [10.0, 10, 10, 10, 30, 30, 30, 30], 6.0
+    found = project_stock(demand, OrderRules(30 + safety, None, lead_time=1, review_period=2), 30 + safety)
+    assert [each.order for each in found] == [0, 0, 40, 0, 60, 0, 60, 0]  # up to 30, 50, 90 and 90 again, and 6
+    assert min(each.stock for each in found) == safety
+
+
+def test_reorder_point_and_quantity_follow_the_forecast_where_orders_wait_for_a_reorder_point() -> None:
+    demand = [10.0, 10, 10, 20, 20, 20, 20]
+    rule = OrderRules(15 + 4 + 10, 15 + 4, lead_time=1, review_period=1)  # s = (D(1) + D(2)) / 2 + 4, S = s + D(1)
+    later = rule.at_review(list(accumulate(demand, initial=0.0)), 3)
+    assert (later.reorder_point, later.order_up_to) == (30 + 4, 30 + 4 + 20)
+    packs = OrderRules(15 + 4 + 50, 15 + 4, lead_time=1, review_period=1, pack_size=50)
+    moved = packs.at_review(list(accumulate(demand, initial=0.0)), 3)
+    assert (moved.reorder_point, moved.order_up_to) == (30 + 4, 30 + 4 + 50)  # a pack is more than a period sells
+
+
+@given(st.lists(amounts, max_size=20), rules, st.floats(-100, 1000))
+def test_levels_of_the_first_review_and_of_steady_demand_stay(
+    values: list[float], rule: OrderRules, level: float
+) -> None:
+    assert rule.at_review(list(accumulate(values, initial=0.0)), 0) is rule
+    steady = [float(round(abs(level)))] * 20
+    found = rule.at_review(list(accumulate(steady, initial=0.0)), 7)
+    assert (found.order_up_to, found.reorder_point) == (
+        pytest.approx(rule.order_up_to), pytest.approx(rule.reorder_point),
+    )  # fmt: skip
+
+
 @given(st.lists(amounts, max_size=20), rules, st.floats(-100, 1000))
 def test_stock_is_what_was_there_and_came_less_what_was_sold(
     demand: list[float], rule: OrderRules, on_hand: float
@@ -53,10 +84,12 @@ def test_after_a_review_no_position_is_below_what_the_policy_keeps(
     demand: list[float], rule: OrderRules, on_hand: float
 ) -> None:
     on_order, stock = 0.0, on_hand
+    totals = list(accumulate(demand, initial=0.0))
     for at, period in enumerate(project_stock(demand, rule, on_hand)):
         position = stock + on_order + period.order
         if at % rule.review_period == 0:
-            least = rule.order_up_to if rule.reorder_point is None else min(rule.reorder_point, rule.order_up_to)
+            now = rule.at_review(totals, at)
+            least = now.order_up_to if now.reorder_point is None else min(now.reorder_point, now.order_up_to)
             assert position >= least - 1e-6
         on_order += period.order - period.arrival
         stock = period.stock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import get_args
 
@@ -95,3 +96,27 @@ def test_every_sentence_of_the_pages_is_translated_and_no_other() -> None:
 def test_a_translation_has_the_values_of_its_sentence() -> None:
     for english, own in translations("pt-BR").items():
         assert sorted(re.findall(r"\{\w+\}", own)) == sorted(re.findall(r"\{\w+\}", english))
+
+
+@given(st.floats(0.01, 1e9), st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.sampled_from([ENGLISH, PORTUGUESE]))
+def test_what_a_page_shows_can_be_typed_into_it(value: float, day: date, own: Reader) -> None:
+    assert own.read_period(own.period(day.isoformat())) == day.isoformat()
+    assert own.read_number(own.number(value)) == ENGLISH.number(value).replace(",", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "english", "portuguese"),
+    [
+        ("1.234,5", "1.234,5", "1234.5"), ("1,234.5", "1234.5", "1,234.5"), ("7,5", "7,5", "7.5"), ("7.5", "7.5", "7.5"),
+        ("-10%", "-10%", "-10%"), ("-2,5%", "-2,5%", "-2.5%"), ("sim", "sim", "sim"), ("1.23", "1.23", "1.23"),
+    ],
+)  # fmt: skip
+def test_a_sign_between_thousands_has_three_digits_behind_it(text: str, english: str, portuguese: str) -> None:
+    assert (ENGLISH.read_number(text), PORTUGUESE.read_number(text)) == (english, portuguese)
+
+
+def test_dates_are_read_in_the_form_of_the_language_or_in_iso_8601() -> None:
+    assert PORTUGUESE.read_period("05/02/2024 14:30") == "2024-02-05T14:30:00"
+    assert ENGLISH.read_period("05/02/2024") == "05/02/2024"  # day or month first: not guessed
+    assert ENGLISH.read_period("5 Feb 2024") == "2024-02-05"
+    assert PORTUGUESE.read_period("2024-02-05") == "2024-02-05"

@@ -57,6 +57,9 @@ def test_the_files_have_every_series_and_period(site: str) -> None:
     (first, _) = [row for row in rows if row["shop"] == "shop 7"]
     stock, demand = (float(first[name].replace(",", ".")) for name in ("expected_stock", "demand"))
     assert stock == pytest.approx(7.5 - demand)
+    with_a_point = get(f"{site}{PATH}.csv?form=semicolon&language=pt-BR&stock.shop+7=7.5")[2]
+    assert with_a_point.removeprefix("\ufeff") == own  # and not 75
+    assert get(f"{site}{PATH}.csv?language=en&stock.shop+7=7,5")[0] == 400
     with urlopen(f"{site}{PATH}.xlsx", timeout=60) as answer:
         book = openpyxl.load_workbook(io.BytesIO(answer.read()))
     assert book.active is not None

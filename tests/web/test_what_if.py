@@ -78,6 +78,16 @@ def test_a_planner_tries_a_promotion_for_a_shop(
     assert apart == done  # in a process of its own, as in this one
 
 
+def test_numbers_and_dates_are_typed_as_the_page_writes_them(site: str) -> None:
+    asked = "set.promo=1,0&only.shop=a&from=10/04/2024&to=10/04/2024&language=pt-BR"
+    status, _, page = get(f"{site}/forecasts/demand/what-if?{asked}")
+    assert (status, "1 de 2 séries mudam" in words_of(page)) == (200, True), words_of(page)
+    assert 'value="10/04/2024"' in page
+    form = get(f"{site}/forecasts/demand/what-if?language=pt-BR")[2]
+    assert 'name="from" value="" maxlength="40" autocomplete="off" placeholder="' in form
+    assert "/04/2024" in form.partition('name="from"')[2][:120]
+
+
 def test_what_no_plan_can_have_is_said_on_the_page(site: str, page_project: PageProject) -> None:
     for words, said in (
         ("set.promo=x", "'x' is no value of 'promo'"),

@@ -48,11 +48,24 @@ def explain_names(header: Sequence[str], where: str) -> str | None:
         return f"it is a table of fixed width: {SAVE_AS_CSV}"
     if any(len(name) > 1 and name[0] == name[-1] == "'" for name in header):
         return f"its names stand in single quotes: {say_how_written(where, 'quote', chr(39))}"
+    misread = next((name for name in header if _as_utf8(name) != name), None)
+    if misread is not None:
+        return f"the file is in UTF-8, with a column '{_as_utf8(misread)[:80]}': {say_how_written(where, 'encoding', 'utf-8')}"
     sign = next((sign for sign in _DELIMITERS if len(header) == 1 and sign in header[0]), None)
     if sign is not None:
         shown = sign.replace("\t", "\\t")
         return f"its first line is one name, '{header[0][:80]}': {say_how_written(where, 'delimiter', shown)}"
     return None
+
+
+def _as_utf8(name: str) -> str:
+    """Return a name that was read in an encoding of one byte a letter, though it is UTF-8, as it was meant; else the name."""
+    for encoding in ("cp1252", "latin-1"):
+        try:
+            return name.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    return name
 
 
 def say_how_written(where: str, key: str, value: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mlspec.forecast.contract import CheckResult
-from mlspec.forecast.frame import ID, TIME
+from mlspec.forecast.frame import ID, TIME, describe_series
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.reading.dialect import Dialect, source_dialect, table_dialect
 from mlspec.forecast.reading.numbers import parse_numbers
@@ -107,6 +107,18 @@ def judge_series_terms(terms: SeriesTerms, inventory: Inventory, series: pd.Inde
     return CheckResult(CHECK, False, message, len(examples), examples[:EXAMPLES])
 
 
+def unknown_series_notes(terms: SeriesTerms, history: pd.Index) -> tuple[str, ...]:
+    """Return a sentence on series of the tables that are in no row of the history. A misspelt one would have no pack, unnoticed."""
+    unknown = pd.Index(terms.table[ID]).difference(history)
+    if unknown.empty:
+        return ()
+    shown = describe_series([str(name) for name in unknown])
+    are = "is" if len(unknown) == 1 else "are"
+    return (
+        f"{len(unknown):,} series of the terms of orders {are} in no row of the history, and {are} not used: {shown}",
+    )
+
+
 def _judge_term(name: str, values: pd.Series) -> Iterator[str]:
     """Yield a sentence for each series whose value no order can have."""
     if name in _REQUIRED:
@@ -119,10 +131,14 @@ def _judge_term(name: str, values: pd.Series) -> Iterator[str]:
             yield f"series '{key}': {name} is {value:g}, and it has to be a whole number of periods"
 
 
-def series_file_columns(terms: SeriesTerms) -> pd.DataFrame:
-    """Return unique_id and the terms as columns of the file `series`; a term that a series has not is 0."""
-    filled = terms.table.fillna({name: 0.0 for name in terms.table if name != ID})
-    return filled.rename(columns={name: f"{PREFIX}{name}" for name in filled if name != ID})
+def add_series_terms(series: pd.DataFrame, terms: SeriesTerms) -> pd.DataFrame:
+    """Return the rows of the file `series` with the terms as columns.
+
+    A term that a series has not is 0, whether its cell is empty or a table has no row of it.
+    """
+    names = {name: f"{PREFIX}{name}" for name in terms.table if name != ID}
+    joined = series.merge(terms.table.rename(columns=names), on=ID, how="left")
+    return joined.fillna(dict.fromkeys(names.values(), 0.0))
 
 
 def known_terms(series: pd.DataFrame, inventory: Inventory) -> pd.DataFrame | None:

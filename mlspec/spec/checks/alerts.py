@@ -8,7 +8,7 @@ from datetime import timedelta
 from mlspec.spec.agreement import parse_agreement
 from mlspec.spec.alerts import KINDS_WITH_PAST, Alert
 from mlspec.spec.checks.metrics import edge_problem, number_problem, quantiles_problem
-from mlspec.spec.faults import Path, Problem, did_you_mean
+from mlspec.spec.faults import Path, Problem, did_you_mean, did_you_mean_column
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import SIDES, find_metric, format_names, metric_kind, metric_names
 from mlspec.spec.receivers import RECEIVER_KINDS
@@ -138,14 +138,14 @@ def _check_alert_references(
 
 def check_segments(forecast: Forecast) -> Iterator[Problem]:
     """The columns under an alert's `by` are series columns or static covariates."""
-    columns = [*forecast.dataset.series, *forecast.dataset.covariates.static]
+    columns = forecast.dataset.segment_columns
     for index, alert in enumerate(forecast.alerts):
         for place, column in enumerate(alert.by):
             path: Path = ("alerts", index, "by", place)
             if column in alert.by[:place]:
                 yield Problem(path, "reference", f"'{column}' is named twice", "name each once")
             elif column not in columns:
-                hint = did_you_mean(column, columns) or "name it in dataset.series or covariates.static"
+                hint = did_you_mean_column(column, columns) or "name it in dataset.series or covariates.static"
                 yield Problem(path, "reference", f"'{column}' is not a series or static column", hint)
 
 

@@ -11,7 +11,7 @@ from mlspec.spec.checks.addresses import EXAMPLE, address_problem
 from mlspec.spec.data_files import EventFile
 from mlspec.spec.dataset import HOLIDAYS
 from mlspec.spec.days import LONGEST_EVENT, dates_named
-from mlspec.spec.faults import Path, Problem, did_you_mean
+from mlspec.spec.faults import Path, Problem, did_you_mean_column
 from mlspec.spec.fields import TableFormat
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.output_columns import METHOD, is_level_column, is_output_column
@@ -203,12 +203,14 @@ def check_ended_series(forecast: Forecast) -> Iterator[Problem]:
 def check_ranges(forecast: Forecast) -> Iterator[Problem]:
     """A range is for a numeric column of the dataset, has a min or a max, and min is not above max."""
     covariates = forecast.dataset.covariates
-    known = [forecast.dataset.target, *covariates.known, *covariates.past]
+    known = {forecast.dataset.target: "dataset.target"}
+    known |= dict.fromkeys(covariates.known, "dataset.covariates.known")
+    known |= dict.fromkeys(covariates.past, "dataset.covariates.past")
     for name, limits in forecast.dataset.checks.range.items():
         path: Path = ("dataset", "checks", "range", name)
         if name not in known:
             message = f"'{name}' is not a numeric column that this dataset reads"
-            yield Problem(path, "reference", message, did_you_mean(name, known), on_key=True)
+            yield Problem(path, "reference", message, did_you_mean_column(name, known), on_key=True)
         if limits.min is None and limits.max is None:
             yield Problem(path, "range", "expected min, max or both", "such as {min: 0}", on_key=True)
         elif limits.min is not None and limits.max is not None and limits.min > limits.max:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlspec.spec.checks.metrics import FEWEST_WITH_OTHERS
-from mlspec.spec.faults import Path, Problem, did_you_mean
+from mlspec.spec.faults import Path, Problem, did_you_mean_column
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.hierarchy import BOTTOM_UP, SERIES, TOTAL, Hierarchy
 from mlspec.spec.output_columns import is_level_column, is_output_column
@@ -16,11 +16,11 @@ _HIERARCHY: Path = ("dataset", "hierarchy")
 def check_hierarchy(forecast: Forecast) -> Iterator[Problem]:
     """Levels are series or static columns, each named once, and their names are free."""
     dataset = forecast.dataset
-    columns = [*dataset.series, *dataset.covariates.static]
+    columns = dataset.segment_columns
     path = (*_HIERARCHY, "levels") if isinstance(dataset.hierarchy, Hierarchy) else _HIERARCHY
     for index, name in enumerate(dataset.hierarchy_columns):
         if name not in columns:
-            hint = did_you_mean(name, columns) or "name it in dataset.series or covariates.static"
+            hint = did_you_mean_column(name, columns) or "name it in dataset.series or covariates.static"
             yield Problem((*path, index), "reference", f"'{name}' is not a series or static column", hint)
         elif name in dataset.hierarchy_columns[:index]:
             yield Problem((*path, index), "hierarchy", f"{name} is a level already", "name each level once")
