@@ -27,7 +27,7 @@ from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.notices import pending_notices, rollback_notice, rollout_notice
 from mlspec.plan.releases import served_spec
 from mlspec.plan.rollout import ALL, ROLLOUT, Shift, step_shares, traffic_split
-from mlspec.plan.serving import PromotionBlock, find_promotion_block, observed_traffic, spec_shape, stable_version
+from mlspec.plan.serving import find_promotion_block, observed_traffic, recorded_shape, spec_shape, stable_version
 from mlspec.spec.candidates import SeasonalNaive
 from mlspec.spec.digest import resolved_json, spec_digest
 from mlspec.spec.metrics import MAIN, names_of_packages
@@ -39,40 +39,20 @@ from mlspec.state.resource import Json, digest
 
 
 def deploy_version(work: ForecastWork) -> None:
-    """Let the desired version take over: at once if nothing serves or the spec says so, else with the rollout's first step.
+    """Let the desired version take over, or restore its traffic where that is all that is missing.
 
-    While the gate keeps a version out, what serves gets only the keys of the spec that no model depends on.
-    """
-    promotion_block = find_promotion_block(work.observed, work.desired.spec_hash)
-    if promotion_block is None or promotion_block.under_current_spec:
-        _deploy(work, promotion_block)
-        return
-    present = work.desired
-    try:
-        work.desired = _desired_of_release(work)
-        _deploy(work, promotion_block)
-    finally:
-        work.desired = present
-
-
-def _desired_of_release(work: ForecastWork) -> DesiredForecast:
-    """Return the desired state under the newest release's spec, with the present alerts, receivers and the like."""
-    newest_release = work.engine.target.load_releases(work.name)[0]
-    spec = served_spec(newest_release, work.desired.spec)
-    return replace(work.desired, spec=spec, spec_hash=spec_digest(resolved_json(spec)))
-
-
-def _deploy(work: ForecastWork, promotion_block: PromotionBlock | None) -> None:
-    """Let the desired version serve under the spec in `work.desired`, or restore its traffic where that is all that is missing.
-
-    A rollout goes on where it is if the spec changed in other keys than those of the rollout.
+    It takes over at once if nothing serves or the spec says so, else with the rollout's first step. A rollout goes on where it is if
+    the spec changed in other keys than those of the rollout. While the gate keeps a version out, what serves gets only the keys of
+    the spec that no model depends on.
     """
     observed = work.observed
+    promotion_block = find_promotion_block(observed, work.desired.spec_hash)
     name = promotion_block.version if promotion_block else observed.find_fact("model", "version")
     version = known_version(work, str(name))
+    released = _released_state(work, version.version)
     if not is_intact(work, version):
-        restore_version_files(work, version)
-    if _is_only_damaged(work, observed, version):
+        restore_version_files(replace(work, desired=released), version)
+    if _is_only_damaged(released, observed, version):
         restore_traffic(work, observed)
         return
     before, at = stable_version(observed), work.engine.clock()
@@ -94,6 +74,24 @@ def _deploy(work: ForecastWork, promotion_block: PromotionBlock | None) -> None:
         notices = (rollout_notice(work.desired.spec, version.version, sentence, at, done=False),)
     ledger = replace(observed.ledger, rollout=rollout, hold=hold)
     _record_release(work, observed, version, number, shared, ledger, notices=notices)
+
+
+def _released_state(work: ForecastWork, version: str) -> DesiredForecast:
+    """Return the desired state that a release of a version is made under, and its traffic is routed under: the present one.
+
+    While the gate keeps a newer version out, it is that of the newest release, with the present alerts, receivers and the like.
+    But a version that was not released in that shape was chosen, or made, for the present spec.
+    """
+    if work.observed.find_fact("model", "state") != "rejected":
+        return work.desired
+    releases = work.engine.target.load_releases(work.name)
+    shapes = {recorded_shape(release.spec) for release in releases if release.version == version}
+    if not shapes:
+        return work.desired
+    spec = served_spec(releases[0], work.desired.spec)
+    if spec_shape(spec) not in shapes:
+        return work.desired
+    return replace(work.desired, spec=spec, spec_hash=spec_digest(resolved_json(spec)))
 
 
 def _has_same_rollout(work: ForecastWork, observed: Observed) -> bool:
@@ -131,10 +129,10 @@ def deploy_forecast_data(work: ForecastWork) -> None:
     _record_traffic(work, observed, traffic, observed.ledger, (event,), ())
 
 
-def _is_only_damaged(work: ForecastWork, observed: Observed, version: Version) -> bool:
+def _is_only_damaged(released: DesiredForecast, observed: Observed, version: Version) -> bool:
     """Return whether the recorded deployment is the desired one and only the real one differs."""
     deployment = observed.resources.get("deployment")
-    desired_resource = desired.deployment_resource(work.desired, version.version)
+    desired_resource = desired.deployment_resource(released, version.version)
     return bool(deployment and deployment.damage and dict(deployment.resource.fields) == dict(desired_resource.fields))
 
 
@@ -258,28 +256,28 @@ def _record_release(
     notices: Sequence[Notice] = (),
 ) -> None:
     """Route the traffic, and record a new release of a version with it. Notices to receivers that are gone are discarded."""
-    at, desired_forecast = work.engine.clock(), work.desired
+    at, released = work.engine.clock(), _released_state(work, version.version)
     # A new release of the version that serves already does not change since when it serves.
     since = (
         observed.find_fact("deployment", "since")
         if observed.find_fact("deployment", "version") == version.version
         else None
     )
-    document = resolved_json(desired_forecast.spec)
-    work.release = Release(work.name, number, version.version, at, desired_forecast.spec_hash, document)
+    document = resolved_json(released.spec)
+    work.release = Release(work.name, number, version.version, at, released.spec_hash, document)
     facts: dict[str, Json] = {
-        "release": number, "version": version.version, "traffic": traffic, "shape": spec_shape(desired_forecast.spec),
+        "release": number, "version": version.version, "traffic": traffic, "shape": spec_shape(released.spec),
         "since": since or at,
     }  # fmt: skip
-    resource = desired.deployment_resource(desired_forecast, version.version)
+    resource = desired.deployment_resource(released, version.version)
     seen = ObservedResource(resource, facts, files_of(version.files, "model"))
     next_observed = replace(observed, resources={**observed.resources, "deployment": seen})
     serving = {name: version if name == version.version else known_version(work, name) for name in traffic}
     condition = serving_condition(next_observed, serving, at)
     ledger = ledger_after_move(work.engine.target, work.name, ledger, traffic)
     undelivered = work.engine.target.load_undelivered_notices(work.name)
-    unwanted = notices_without_receiver(undelivered, desired_forecast.spec.notify)
-    work.engine.target.route_traffic(work.name, desired_forecast.spec, traffic, version.version, serving)
+    unwanted = notices_without_receiver(undelivered, released.spec.notify)
+    work.engine.target.route_traffic(work.name, released.spec, traffic, version.version, serving)
     deployed = Event(work.name, at, "Normal", "Deployed", condition.message, version.version)
     work.record_settlement(
         Settlement(
@@ -289,7 +287,7 @@ def _record_release(
             release=work.release,
             events=(*events, deployed, *(discarded_event(pending, at) for pending in unwanted)),
             conditions=(condition,),
-            ledger=replace(ledger, spec=desired_forecast.spec_hash, alerts=mark_discarded(ledger.alerts, unwanted)),
+            ledger=replace(ledger, spec=work.desired.spec_hash, alerts=mark_discarded(ledger.alerts, unwanted)),
             notices=_pending_notices(work, notices),
             discarded=tuple(discard_notice(pending, f"release {number}") for pending in unwanted),
         )
@@ -311,7 +309,8 @@ def _record_traffic(
     serving = {name: known_version(work, name) for name in traffic}
     condition = serving_condition(next_observed, serving, work.engine.clock())
     ledger = ledger_after_move(work.engine.target, work.name, ledger, traffic)
-    work.engine.target.route_traffic(work.name, work.desired.spec, traffic, str(deployment.facts["version"]), serving)
+    main = str(deployment.facts["version"])
+    work.engine.target.route_traffic(work.name, _released_state(work, main).spec, traffic, main, serving)
     work.record_settlement(
         Settlement(
                 work.name, resource=seen, events=tuple(events), conditions=(condition,), ledger=ledger,

@@ -31,7 +31,7 @@ class PromotionBlock:
     """Why the judged version does not take over, and which version serves instead (None: no version serves).
 
     `under_current_spec` is True if that version serves under the present spec. If the gate rejected the newest version, the
-    older spec stays in force, but for the keys that are only kept with a release (`releases.served_spec`).
+    older spec stays in force, held or not, but for the keys that are only kept with a release (`releases.served_spec`).
     """
 
     version: str | None
@@ -44,11 +44,11 @@ def find_promotion_block(observed: Observed, spec_hash: str) -> PromotionBlock |
     serves = observed.find_fact("deployment", "version")
     judged = observed.find_fact("model", "version")
     hold = active_hold(observed.ledger, spec_hash)
+    is_rejected = observed.find_fact("model", "state") == "rejected"
     if hold is not None:
-        return PromotionBlock(
-            hold.version, f"release {hold.release} is held by {hold.by}: {hold.reason}", under_current_spec=True
-        )
-    if observed.find_fact("model", "state") == "rejected":
+        reason = f"release {hold.release} is held by {hold.by}: {hold.reason}"
+        return PromotionBlock(hold.version, reason, under_current_spec=not is_rejected)
+    if is_rejected:
         reason = f"the gate kept {judged} out; it is not tried again until spec, data or code change"
         return PromotionBlock(serves, reason, under_current_spec=False)
     if judged in observed.ledger.quarantined_versions:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlspec.engine import manual_operations
 from mlspec.engine.plan import make_plan
 from tests.engine.world import World, with_two_versions
 
@@ -178,6 +179,48 @@ def test_a_pass_brings_the_present_alerts_and_receivers_while_the_gate_keeps_a_v
     world.look()
     assert world.serves != first
     assert world.target.load_releases("demand")[0].spec == world.spec.json
+
+
+def test_a_hold_while_the_gate_keeps_a_version_out_releases_no_key_that_is_kept_out(world: World) -> None:
+    world.look()
+    first = world.serves
+    world.steps.metrics["wape"] = 0.95
+    world.write(model={"seed": 1})
+    world.look()
+    manual_operations.hold_forecast(world.engine(), world.spec, "ann", "the fair")
+    assert world.look().status == "nothing"
+    (release,) = world.target.load_releases("demand")
+    assert (release.version, world.serves) == (first, first)
+    manual_operations.resume_forecast(world.engine(), "demand", "ann")
+    assert world.look().status == "nothing"
+    assert world.target.load_releases("demand") == (release,)
+
+
+def test_a_rollback_while_the_gate_keeps_a_version_out_releases_no_key_that_is_kept_out(world: World) -> None:
+    first, _second = with_two_versions(world)
+    world.steps.metrics["wape"] = 0.95
+    receivers = {"notify": [{"webhook": {"secret": "oncall"}}]}
+    world.write(model={"seed": 5}, **receivers)
+    world.look()
+    served = world.target.load_releases("demand")[0]
+    manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    assert world.serves == first
+    rolled_back = world.target.load_releases("demand")
+    assert rolled_back[0].spec == {**served.spec, "notify": world.spec.json["notify"]}
+    world.look()
+    assert world.target.load_releases("demand") == rolled_back
+
+
+def test_a_rollback_to_the_shape_of_a_spec_that_is_kept_out_serves_under_that_spec(world: World) -> None:
+    world.look()
+    first = world.serves
+    world.promoted(horizon=14)
+    world.steps.metrics["wape"] = 0.95
+    world.write(model={"seed": 5})  # the first horizon again
+    world.look()
+    manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    release = world.target.load_releases("demand")[0]
+    assert (release.version, release.spec) == (first, world.spec.json)
 
 
 def test_a_notice_to_a_receiver_that_the_spec_no_longer_names_is_discarded_and_said(world: World) -> None:

@@ -113,7 +113,7 @@ MUTATIONS = (
              "class StepNotRun(MlspecError):", "from mlspec.errors import DataError\n\n\nclass StepNotRun(DataError):",
              ANSWERS + "::test_an_answer_weighs_by_what_was_filed_alone"),
     Mutation("a move and what is remembered of it are one", "engine/traffic.py",
-             "            ledger=replace(ledger, spec=desired_forecast.spec_hash, "
+             "            ledger=replace(ledger, spec=work.desired.spec_hash, "
              "alerts=mark_discarded(ledger.alerts, unwanted)),\n"
              "            notices=_pending_notices(work, notices),\n"
              "            discarded=tuple(discard_notice(pending, f\"release {number}\") for pending in unwanted),\n"
