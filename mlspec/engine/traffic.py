@@ -41,9 +41,9 @@ from mlspec.state.resource import Json, digest
 def deploy_version(work: ForecastWork) -> None:
     """Let the desired version take over, or restore its traffic where that is all that is missing.
 
-    It takes over at once if nothing serves or the spec says so, else with the rollout's first step. A rollout goes on where it is if
-    the spec changed in other keys than those of the rollout. While the gate keeps a version out, what serves gets only the keys of
-    the spec that no model depends on.
+    It takes over at once if nothing serves or the spec says so, else with the rollout's first step. A rollout goes on where it is
+    if the spec changed in other keys than those of the rollout. While the gate keeps a version out, what serves gets only the keys
+    of the spec that no model depends on.
     """
     observed = work.observed
     promotion_block = find_promotion_block(observed, work.desired.spec_hash)

@@ -128,7 +128,7 @@ class SqliteDatabase:
         connection = self._open_connection("ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_master").fetchall()
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             connection.close()
             if "readonly" not in str(error).lower():
                 raise
