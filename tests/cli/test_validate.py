@@ -305,7 +305,6 @@ def test_with_data_a_gap_that_a_cell_leaves_is_answered_by_the_cell(
 def test_with_data_holidays_that_are_not_known_are_said_at_their_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("holidays")
     monkeypatch.chdir(project(tmp_path))
     edit(Path("specs/demand.yaml"), "  frequency: D\n", "  frequency: D\n  covariates: {holidays: BR-XX}\n")
     assert front.run(["validate", "--data"]) == 1
