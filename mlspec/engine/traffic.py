@@ -22,7 +22,14 @@ from mlspec.engine.traffic_history import ledger_after_move
 from mlspec.errors import WorkUnderWay
 from mlspec.plan import desired
 from mlspec.plan.alert_delivery import mark_discarded
-from mlspec.plan.delivery import discard_notice, discarded_event, notices_without_receiver
+from mlspec.plan.delivery import (
+    discard_notice,
+    discarded_event,
+    leave_open,
+    left_open_event,
+    notices_without_receiver,
+    split_unnamed,
+)
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.notices import pending_notices, rollback_notice, rollout_notice
 from mlspec.plan.releases import served_spec
@@ -255,7 +262,10 @@ def _record_release(
     events: Sequence[Event] = (),
     notices: Sequence[Notice] = (),
 ) -> None:
-    """Route the traffic, and record a new release of a version with it. Notices to receivers that are gone are discarded."""
+    """Route the traffic, and record a new release of a version with it.
+
+    Notices to receivers that are gone are discarded, but for the end of what stays open there: that is left to a person.
+    """
     at, released = work.engine.clock(), _released_state(work, version.version)
     # A new release of the version that serves already does not change since when it serves.
     since = (
@@ -276,7 +286,8 @@ def _record_release(
     condition = serving_condition(next_observed, serving, at)
     ledger = ledger_after_move(work.engine.target, work.name, ledger, traffic)
     undelivered = work.engine.target.load_undelivered_notices(work.name)
-    unwanted = notices_without_receiver(undelivered, released.spec.notify)
+    unwanted, ends = split_unnamed(notices_without_receiver(undelivered, released.spec.notify))
+    left_open = tuple(end for pending in ends if (end := leave_open(pending)) != pending)
     work.engine.target.route_traffic(work.name, released.spec, traffic, version.version, serving)
     deployed = Event(work.name, at, "Normal", "Deployed", condition.message, version.version)
     work.record_settlement(
@@ -285,10 +296,16 @@ def _record_release(
             resource=seen,
             version=version,
             release=work.release,
-            events=(*events, deployed, *(discarded_event(pending, at) for pending in unwanted)),
+            events=(
+                *events,
+                deployed,
+                *(discarded_event(pending, at) for pending in unwanted),
+                *(left_open_event(pending, at) for pending in left_open),
+            ),
             conditions=(condition,),
             ledger=replace(ledger, spec=work.desired.spec_hash, alerts=mark_discarded(ledger.alerts, unwanted)),
             notices=_pending_notices(work, notices),
+            resent=left_open,
             discarded=tuple(discard_notice(pending, f"release {number}") for pending in unwanted),
         )
     )

@@ -20,6 +20,7 @@ _KINDS = {
     "Silenced": "person",
     "NoticesSettled": "person",
     "NoticeDiscarded": "person",
+    "AlertRemoved": "person",
 }
 _ROUTINE = "routine"
 

@@ -175,9 +175,8 @@ def test_receivers_and_alerts_change_while_the_gate_keeps_a_version_out(root: Pa
     assert newest_release.spec["notify"] == changed.json["notify"]
     assert newest_release.spec["alerts"] == changed.json["alerts"]
     assert {change.action for change in make_plan(engine(root), [changed], None).changes} == {"none"}
-    assert (
-        engine(root).target.observe_forecast("demand").ledger.spec == changed.spec_hash
-    )  # the loop sees no other spec
+    ledger = engine(root).target.observe_forecast("demand").ledger
+    assert ledger.spec == changed.spec_hash  # the loop sees no other spec
     before = tree(root)
     apply_specs(engine(root), [changed])
     assert tree(root) == before
