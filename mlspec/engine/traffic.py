@@ -75,12 +75,26 @@ def deploy_version(work: ForecastWork) -> None:
         stable_release = under_way.stable_release if under_way else observed.find_fact("deployment", "release")
         rollout = RolloutProgress(version.version, number, before, stable_release, 0, at, at)
     shared = traffic_split(version.version, before or version.version, steps[0] if rollout else ALL)
+    events = _replaced_rollout_events(work, under_way, version.version, at)
     notices: tuple[Notice, ...] = ()
     if rollout:
         sentence = f"the rollout of {version.version} begins: it serves {steps[0]} %, {before} the rest"
         notices = (rollout_notice(work.desired.spec, version.version, sentence, at, done=False),)
     ledger = replace(observed.ledger, rollout=rollout, hold=hold)
-    _record_release(work, observed, version, number, shared, ledger, notices=notices)
+    _record_release(work, observed, version, number, shared, ledger, events, notices)
+
+
+def _replaced_rollout_events(
+    work: ForecastWork, rollout: RolloutProgress | None, version: str, at: str
+) -> tuple[Event, ...]:
+    """Return an event if a version takes over from one in rollout, which so never serves everything."""
+    if rollout is None or rollout.version == version:
+        return ()
+    successor = f"{version} serves again" if version == rollout.stable_version else f"{version} takes its place"
+    sentence = (
+        f"the rollout of {rollout.version} ended at step {rollout.step + 1}, before it served everything: {successor}"
+    )
+    return (Event(work.name, at, "Normal", "RolloutReplaced", sentence, rollout.version),)
 
 
 def _released_state(work: ForecastWork, version: str) -> DesiredForecast:

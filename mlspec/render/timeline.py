@@ -13,6 +13,7 @@ _KINDS = {
     "Deployed": "release",
     "RolledOut": "release",
     "RolloutStep": "release",
+    "RolloutReplaced": "release",
     "RolledBack": "rollback",
     "RolloutAborted": "rollback",
     "Held": "person",

@@ -185,6 +185,16 @@ def test_a_pass_brings_the_present_alerts_and_receivers_while_the_gate_keeps_a_v
     assert world.target.load_releases("demand")[0].spec == world.spec.json
 
 
+def test_the_rules_that_kept_a_version_of_the_loop_out_are_in_the_history_and_in_the_status(world: World) -> None:
+    world.look()
+    world.steps.metrics["wape"] = 0.95
+    world.write(model={"seed": 1})
+    world.look()
+    said = next(event.message for event in world.target.load_events("demand") if event.reason == "GateClosed")
+    assert said.endswith("the gate keeps it out: wape 0.95 is not below 0.9")
+    assert find_status(world.target, "demand", world.now).kept_out == said
+
+
 def test_a_hold_while_the_gate_keeps_a_version_out_releases_no_key_that_is_kept_out(world: World) -> None:
     world.look()
     first = world.serves

@@ -120,6 +120,21 @@ def test_a_canary_without_evidence_waits_however_long(world: World) -> None:
     assert "too little data" in found.waits[0]
 
 
+@pytest.mark.parametrize("is_reverted", [False, True])
+def test_a_version_that_is_replaced_in_its_rollout_is_said_to_have_never_served_everything(
+    world: World, is_reverted: bool
+) -> None:
+    first, second = on_its_way(world)
+    world.write(deployment=CANARY, model={} if is_reverted else {"seed": 2})
+    world.look()
+    (said,) = [event for event in world.target.load_events("demand") if event.reason == "RolloutReplaced"]
+    third = first if is_reverted else world.target.load_releases("demand")[0].version
+    successor = f"{first} serves again" if is_reverted else f"{third} takes its place"
+    assert said.message == f"the rollout of {second} ended at step 1, before it served everything: {successor}"
+    assert said.version == second
+    assert world.traffic == ({first: 100} if is_reverted else {third: 10, first: 90})
+
+
 def test_a_rollout_takes_the_present_steps_while_the_gate_keeps_a_newer_version_out(world: World) -> None:
     first, second = on_its_way(world)
     served = world.target.load_releases("demand")[0].spec
