@@ -26,6 +26,15 @@ _deadlines: dict[
 _waiting: set[int] = set()  # the signals that a thread is about to send again
 
 
+def _forget_signals() -> None:
+    """Forget the signals of the process that this one was forked from: they are not for this one, which has no thread of it."""
+    _deadlines.clear()
+    _waiting.clear()
+
+
+os.register_at_fork(after_in_child=_forget_signals)
+
+
 def raise_stop(number: int, frame: FrameType | None) -> None:
     """Handle a signal: raise Terminated for SIGTERM, and KeyboardInterrupt for another, once no module is being imported."""
     if must_wait(number, frame):

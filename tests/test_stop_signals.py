@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import signal
 import sys
@@ -95,6 +96,25 @@ def test_a_signal_is_raised_once_however_often_it_came_during_the_import(
         wait_for_signal()
     until(lambda: [each.name for each in threading.enumerate() if "_send_again" in each.name] == [])
     os.getpid()  # a signal that was sent again would be raised here at the latest
+
+
+def test_a_process_that_is_forked_while_a_signal_waits_obeys_a_signal_of_its_own(
+    number: signal.Signals, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(stop_signals._deadlines, number, float("inf"))
+    monkeypatch.setattr(stop_signals, "_waiting", {number})
+
+    def imports_and_waits() -> None:
+        try:
+            importlib.import_module(library)
+            wait_for_signal()
+        except stopped_by(number):
+            os._exit(7)
+
+    child = multiprocessing.get_context("fork").Process(target=imports_and_waits)
+    child.start()
+    child.join()
+    assert child.exitcode == 7
 
 
 def test_a_command_that_is_stopped_during_an_import_says_so_and_no_defect(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -119,12 +120,16 @@ def metric_code_digests(spec: Forecast) -> dict[str, str]:
 
 def model_libraries() -> dict[str, str]:
     """Return the versions of the installed libraries that shape a model, without importing them."""
-    return dict(_library_versions())
+    places = ((Path(place), place) for place in sys.path)
+    return dict(_library_versions(tuple((name, path.stat().st_mtime_ns) for path, name in places if path.is_dir())))
 
 
-@cache
-def _library_versions() -> dict[str, str]:
-    """Read them once: a process goes on with the libraries that it has imported, and to read them takes milliseconds."""
+@lru_cache(maxsize=1)
+def _library_versions(_places: tuple[tuple[str, int], ...]) -> dict[str, str]:
+    """Read them anew only if a folder of packages has changed, as reading takes milliseconds.
+
+    The loop imports no library: each of its processes imports what is installed at that moment.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {}

@@ -364,9 +364,7 @@ def _record_version(work: ForecastWork, version: Version) -> None:
     at, passed = work.engine.clock(), version.state == "passed"
     serves = stable_version(work.observed)
     reason = "GatePassed" if passed else "GateClosed"
-    message = (
-        f"{version.version}: {version.candidate}, {'the gate lets it serve' if passed else 'the gate keeps it out'}"
-    )
+    message = f"{version.version}: {version.candidate}, {_gate_sentence(version)}"
     conditions = [Condition(work.name, "ModelReady", "True" if passed or serves else "False", reason, message, at)]
     if not passed and not serves:
         none = "no version has passed the gate yet, so nothing serves"
@@ -389,6 +387,16 @@ def _record_version(work: ForecastWork, version: Version) -> None:
             conditions=tuple(conditions),
         )
     )
+
+
+def _gate_sentence(version: Version) -> str:
+    """Return what the gate decided, with the rules that do not hold: a version that the loop trained has no other report."""
+    if version.state == "passed":
+        return "the gate lets it serve"
+    broken = [
+        sentence for outcome, _, sentence in (rule.partition(": ") for rule in version.reasons) if outcome != "pass"
+    ]
+    return f"the gate keeps it out: {'; '.join(broken)}"
 
 
 def _events_of_left_out(work: ForecastWork, version: Version, at: str) -> tuple[Event, ...]:

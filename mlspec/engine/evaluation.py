@@ -11,11 +11,21 @@ from mlspec.engine.comparable_runs import evaluated_runs
 from mlspec.engine.effects import ForecastWork, known_version, panel_files
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError, TargetError
-from mlspec.plan import notices, serving_metrics
+from mlspec.plan import serving_metrics
+from mlspec.plan.alert_ends import AlertEnd, alert_ends, end_entries, removal_event, removal_sentence
 from mlspec.plan.alert_history import DATA_BACK_REASON, STATE_BEGUN
-from mlspec.plan.alerting import AlertTransition, active_silences, advance_alerts, settle_alerts, unchanged_verdict
+from mlspec.plan.alerting import (
+    AlertTransition,
+    active_silences,
+    advance_alerts,
+    removed_alerts,
+    settle_alerts,
+    unchanged_verdict,
+)
+from mlspec.plan.delivery import discarded_event, leave_open, left_open_event, notices_without_receiver, split_unnamed
 from mlspec.plan.health import healthy_condition
 from mlspec.plan.moments import day_or_hour
+from mlspec.plan.notices import alert_notices, pending_notices
 from mlspec.plan.points import alert_points, notice_points
 from mlspec.plan.rollback import cooldown_end, is_proved_good
 from mlspec.plan.rollout import judging_alerts
@@ -25,6 +35,7 @@ from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import metric_kind
 from mlspec.state.ledger import AlertRecord, Ledger
+from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, Settlement, StoredStep
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import Event, FileRef
@@ -61,7 +72,10 @@ def _evaluation_digest(work: ForecastWork, observed: Observed, served: Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The verdict of each alert, and a sentence for each that newly fires, is resolved, has lost its data or has data again."""
+    """The verdict of each alert, and a sentence for each whose state people have to know of.
+
+    That is one that newly fires, is resolved, has lost its data or has data again, or was taken out of the spec meanwhile.
+    """
 
     judged: tuple[AlertVerdict, ...]
     alert_changes: tuple[str, ...]
@@ -145,23 +159,28 @@ def _record_alerts(
     ledger = replace(settle_alerts(moved, ledger, at), own=own, spec=work.desired.spec_hash)
     news = _changed_alerts(moved, observed.ledger)
     back = [transition for transition in moved if transition.lost_since]
+    removed = removed_alerts(spec.alerts, observed.ledger)
+    ends = _end_entries(work, alert_ends(spec, moved, observed.ledger, serves, at), at)
+    unnamed = notices_without_receiver(ends, spec.notify)
+    unsent, open_ends = split_unnamed(unnamed)
+    left_open = tuple(map(leave_open, open_ends))
     work.record_settlement(
         Settlement(
             work.name,
             events=(
                 *(_data_back_event(work.name, transition, at) for transition in back),
                 *(_alert_event(work.name, record, at) for record in news),
+                *(removal_event(work.name, record, at) for record in removed),
+                *(discarded_event(pending, at) for pending in unsent),
+                *(left_open_event(pending, at) for pending in left_open),
             ),
             # Without an alert nothing says what is healthy: only the figures are recorded.
             conditions=(healthy_condition(work.name, ledger, at),) if spec.alerts or observed.ledger.alerts else (),
             ledger=_with_rollbacks_reset(spec, observed, ledger, at) if whole else ledger,
-            notices=notices.pending_notices(
-                spec,
-                (
-                    *notices.alert_notices(spec, moved, serves, at),
-                    *notices.removed_alert_notices(spec, observed.ledger, serves, at),
-                ),
-                at,
+            notices=(
+                *(pending for pending in ends if pending not in unnamed),
+                *left_open,
+                *pending_notices(spec, alert_notices(spec, moved, serves, at), at),
             ),
         )
     )
@@ -174,7 +193,31 @@ def _record_alerts(
                 for transition in back
             ),
             *(f"alert {record.name} is {record.state}: {record.message_without_name}" for record in news),
+            *(f"alert {removal_sentence(record)}" for record in removed),
         ),
+    )
+
+
+def _end_entries(work: ForecastWork, ends: Sequence[AlertEnd], at: str) -> tuple[PendingNotice, ...]:
+    """Return the outbox's entries of what is over, also for receivers that the spec no longer names."""
+    if not ends:
+        return ()
+    target, spec = work.engine.target, work.desired.spec
+    undelivered = target.load_undelivered_notices(work.name)
+    unnamed = notices_without_receiver(undelivered, spec.notify)
+    awaited = [pending for pending in undelivered if pending not in unnamed]
+    return tuple(
+        entry
+        for end in ends
+        for entry in end_entries(
+            spec,
+            end,
+            [
+                *target.load_accepted_notices(work.name, end.beginning),
+                *(pending for pending in awaited if pending.notice.id == end.beginning),
+            ],
+            at,
+        )
     )
 
 

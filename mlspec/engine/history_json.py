@@ -26,7 +26,7 @@ def release_json(release: Release, serving: int | None, bad: frozenset[str]) -> 
 
 
 def version_json(version: Version, bad: frozenset[str]) -> dict[str, Any]:
-    """Return a version as JSON, with its lineage and the sentences of the gate."""
+    """Return a version as JSON, with its lineage, the sentences of the gate and the notes of its backtest."""
     return {
         "version": version.version,
         "created": version.created,
@@ -36,6 +36,7 @@ def version_json(version: Version, bad: frozenset[str]) -> dict[str, Any]:
         "spec_hash": version.lineage.get("spec_hash"),
         "state": version_state(version, bad),
         "gate": list(version.reasons),
+        "notes": list(version.facts.get("notes") or ()),
         "lineage": dict(version.lineage),
     }
 

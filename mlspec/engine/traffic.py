@@ -22,7 +22,14 @@ from mlspec.engine.traffic_history import ledger_after_move
 from mlspec.errors import WorkUnderWay
 from mlspec.plan import desired
 from mlspec.plan.alert_delivery import mark_discarded
-from mlspec.plan.delivery import discard_notice, discarded_event, notices_without_receiver
+from mlspec.plan.delivery import (
+    discard_notice,
+    discarded_event,
+    leave_open,
+    left_open_event,
+    notices_without_receiver,
+    split_unnamed,
+)
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.notices import pending_notices, rollback_notice, rollout_notice
 from mlspec.plan.releases import served_spec
@@ -68,12 +75,26 @@ def deploy_version(work: ForecastWork) -> None:
         stable_release = under_way.stable_release if under_way else observed.find_fact("deployment", "release")
         rollout = RolloutProgress(version.version, number, before, stable_release, 0, at, at)
     shared = traffic_split(version.version, before or version.version, steps[0] if rollout else ALL)
+    events = _replaced_rollout_events(work, under_way, version.version, at)
     notices: tuple[Notice, ...] = ()
     if rollout:
         sentence = f"the rollout of {version.version} begins: it serves {steps[0]} %, {before} the rest"
         notices = (rollout_notice(work.desired.spec, version.version, sentence, at, done=False),)
     ledger = replace(observed.ledger, rollout=rollout, hold=hold)
-    _record_release(work, observed, version, number, shared, ledger, notices=notices)
+    _record_release(work, observed, version, number, shared, ledger, events, notices)
+
+
+def _replaced_rollout_events(
+    work: ForecastWork, rollout: RolloutProgress | None, version: str, at: str
+) -> tuple[Event, ...]:
+    """Return an event if a version takes over from one in rollout, which so never serves everything."""
+    if rollout is None or rollout.version == version:
+        return ()
+    successor = f"{version} serves again" if version == rollout.stable_version else f"{version} takes its place"
+    sentence = (
+        f"the rollout of {rollout.version} ended at step {rollout.step + 1}, before it served everything: {successor}"
+    )
+    return (Event(work.name, at, "Normal", "RolloutReplaced", sentence, rollout.version),)
 
 
 def _released_state(work: ForecastWork, version: str) -> DesiredForecast:
@@ -255,7 +276,10 @@ def _record_release(
     events: Sequence[Event] = (),
     notices: Sequence[Notice] = (),
 ) -> None:
-    """Route the traffic, and record a new release of a version with it. Notices to receivers that are gone are discarded."""
+    """Route the traffic, and record a new release of a version with it.
+
+    Notices to receivers that are gone are discarded, but for the end of what stays open there: that is left to a person.
+    """
     at, released = work.engine.clock(), _released_state(work, version.version)
     # A new release of the version that serves already does not change since when it serves.
     since = (
@@ -276,7 +300,8 @@ def _record_release(
     condition = serving_condition(next_observed, serving, at)
     ledger = ledger_after_move(work.engine.target, work.name, ledger, traffic)
     undelivered = work.engine.target.load_undelivered_notices(work.name)
-    unwanted = notices_without_receiver(undelivered, released.spec.notify)
+    unwanted, ends = split_unnamed(notices_without_receiver(undelivered, released.spec.notify))
+    left_open = tuple(end for pending in ends if (end := leave_open(pending)) != pending)
     work.engine.target.route_traffic(work.name, released.spec, traffic, version.version, serving)
     deployed = Event(work.name, at, "Normal", "Deployed", condition.message, version.version)
     work.record_settlement(
@@ -285,10 +310,16 @@ def _record_release(
             resource=seen,
             version=version,
             release=work.release,
-            events=(*events, deployed, *(discarded_event(pending, at) for pending in unwanted)),
+            events=(
+                *events,
+                deployed,
+                *(discarded_event(pending, at) for pending in unwanted),
+                *(left_open_event(pending, at) for pending in left_open),
+            ),
             conditions=(condition,),
             ledger=replace(ledger, spec=work.desired.spec_hash, alerts=mark_discarded(ledger.alerts, unwanted)),
             notices=_pending_notices(work, notices),
+            resent=left_open,
             discarded=tuple(discard_notice(pending, f"release {number}") for pending in unwanted),
         )
     )

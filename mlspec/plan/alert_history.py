@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlspec.plan.alert_ends import REMOVED_REASON
 from mlspec.plan.moments import parse_moment
 from mlspec.spec.alerts import Alert
 from mlspec.state.record import Event
 from mlspec.state.resource import Json
 
 # The state that an event on an alert began. Data that are back begin no state of their own: a firing alert has its own event.
+# An alert that was taken out of the spec, and came back, begins anew.
 DATA_BACK_REASON = "AlertDataBack"
 STATE_BEGUN = {
     "AlertFiring": "firing", "AlertResolved": "resolved", "AlertNoData": "no-data", DATA_BACK_REASON: "not firing",
+    REMOVED_REASON: "not firing",
 }  # fmt: skip
 
 

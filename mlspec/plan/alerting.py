@@ -111,6 +111,13 @@ def active_silences(silences: Sequence[Silence], now: str) -> tuple[Silence, ...
     return tuple(silence for silence in silences if silence.until > now)
 
 
+def removed_alerts(alerts: Sequence[Alert], before: Ledger) -> tuple[AlertRecord, ...]:
+    """Return the records of the alerts that a spec has no more, of those that fired, muted or not, or had no data."""
+    kept = {alert.name for alert in alerts}
+    over = ("ok", "pending", "resolved")
+    return tuple(record for record in before.alerts if record.name not in kept and record.state not in over)
+
+
 def settle_alerts(transitions: Sequence[AlertTransition], ledger: Ledger, now: str) -> Ledger:
     """Return the ledger with these records in place of the previous ones, and without the silences that have ended."""
     return replace(

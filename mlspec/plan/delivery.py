@@ -17,6 +17,7 @@ GIVE_UP = timedelta(days=3)
 # More attempts than fit into GIVE_UP (eight pauses up to an hour, then one an hour). A notice that was made by a clock that was
 # ahead is given up after these, as it has no useful age.
 MOST_DELIVERIES = 100
+LEFT_OPEN = "the spec no longer names this receiver, so the incident stays open there until a person closes it"
 
 
 def notice_receivers(notify: Sequence[Notify], notice: Notice) -> tuple[str, ...]:
@@ -75,6 +76,11 @@ def given_up_event(pending: PendingNotice, at: str) -> Event | None:
 def undelivered_sentence(pending: PendingNotice) -> str:
     """Return a sentence on a notice that a receiver did not accept."""
     notice = pending.notice
+    if pending.problem == LEFT_OPEN:
+        return (
+            f"{pending.receiver} is not sent the notice of {notice.at} ({notice.message}): {LEFT_OPEN}; "
+            f"once it is closed, `mlspec resume {notice.forecast} --notices discard` settles this"
+        )
     then = (
         f"it was given up after attempt {pending.attempts}: `mlspec resume {notice.forecast} --notices send` sends it again"
         if pending.is_given_up
@@ -99,6 +105,41 @@ def notices_without_receiver(
     """Return the undelivered notices whose receiver is none of `notify` any more."""
     receivers = {receiver_name(receiver) for receiver in notify}
     return tuple(pending for pending in undelivered if pending.receiver not in receivers)
+
+
+def keeps_incidents(receiver: str) -> bool:
+    """Return whether a receiver, by its stable name, keeps an incident open until a notice, or a person, closes it."""
+    return receiver.partition(":")[0] == "pagerduty"
+
+
+def split_unnamed(
+    unnamed: Sequence[PendingNotice],
+) -> tuple[tuple[PendingNotice, ...], tuple[PendingNotice, ...]]:
+    """Return which notices to receivers that the spec no longer names are discarded, and which are the end of what is open there.
+
+    Nothing is open where the beginning has not arrived.
+    """
+
+    def occurrence(pending: PendingNotice) -> tuple[str, str | None, bool]:
+        return pending.receiver, pending.notice.alert, pending.notice.is_of_loss
+
+    never_began = {occurrence(pending) for pending in unnamed if not pending.notice.is_end}
+    ends = tuple(
+        pending
+        for pending in unnamed
+        if pending.notice.is_end and keeps_incidents(pending.receiver) and occurrence(pending) not in never_began
+    )
+    return tuple(pending for pending in unnamed if pending not in ends), ends
+
+
+def leave_open(pending: PendingNotice) -> PendingNotice:
+    """Return the outbox's entry of an end that is not sent: given up, so that `status` has it until a person settles it."""
+    return replace(pending, attempts=0, next_at=None, problem=LEFT_OPEN)
+
+
+def left_open_event(pending: PendingNotice, at: str) -> Event:
+    """Return the history's event for an incident that a person has to close."""
+    return Event(pending.notice.forecast, at, "Warning", "IncidentLeftOpen", undelivered_sentence(pending))
 
 
 def discarded_event(pending: PendingNotice, at: str) -> Event:

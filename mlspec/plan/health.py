@@ -10,7 +10,7 @@ BY_ITSELF = "mlspec"  # the value of `Hold.by` if the loop made the hold
 
 
 def healthy_condition(name: str, ledger: Ledger, at: str) -> Condition:
-    """Return the condition Healthy. Without measured values it is Unknown, never True.
+    """Return the condition Healthy. Without measured values, or without an alert, it is Unknown, never True.
 
     It is False after a defect that ended a whole pass: nothing watches the forecast until a pass succeeds.
     """
@@ -24,6 +24,10 @@ def healthy_condition(name: str, ledger: Ledger, at: str) -> Condition:
         return Condition(name, "Healthy", "False", "ThresholdBroken", "; ".join(firing), at)
     muted = [record.name for record in ledger.alerts if record.state in ("silenced", "inhibited")]
     known = [record for record in ledger.alerts if record.state in ("ok", "pending", "resolved")]
+    if not ledger.alerts and ledger.evaluated:
+        return Condition(
+            name, "Healthy", "Unknown", "NoAlerts", "the spec has no alert, so nothing judges the forecasts", at
+        )
     if not known:
         return Condition(name, "Healthy", "Unknown", "NoData", "no alert has enough data for a verdict yet", at)
     message = f"{len(known)} of {len(ledger.alerts)} alerts have data, none fires"

@@ -8,37 +8,32 @@ from dataclasses import replace
 from mlspec.plan.alerting import AlertTransition
 from mlspec.plan.delivery import notice_receivers
 from mlspec.spec.forecast import Forecast
-from mlspec.state.ledger import AlertRecord, Ledger
-from mlspec.state.notice import DATA_BACK, LOSS_REMOVED, NO_DATA, REMOVED, Notice, PendingNotice, Severity, lost_data_id
+from mlspec.state.ledger import AlertRecord
+from mlspec.state.notice import NO_DATA, Notice, PendingNotice, Severity, incident_notice_id, lost_data_id
 from mlspec.state.resource import Json, digest
 
 
 def alert_notices(
     spec: Forecast, transitions: Sequence[AlertTransition], version: str | None, now: str
 ) -> tuple[Notice, ...]:
-    """Return a notice for each alert that people have to be notified of, for each that goes on firing, and for data that are back.
+    """Return a notice for each incident and loss of data that people have to hear of, and for each alert that goes on firing.
 
     The notice of an incident has the same id as long as it fires, and the outbox takes an id once for each receiver. So a receiver
-    that the spec names during an incident gets it, and no other gets it twice.
+    that the spec names during an incident gets it, and no other gets it twice. Its end is a notice of its own (`plan.alert_ends`).
     """
     severity = {alert.name: alert.severity for alert in spec.alerts}
-    back = [
-        _data_back_notice(spec, transition, severity[transition.record.name], version, now)
+    return tuple(
+        alert_notice(spec, transition.record, version, now, severity=severity[transition.record.name])
         for transition in transitions
-        if transition.lost_since
-    ]
-    told = [
-        _alert_notice(spec, transition.record, severity[transition.record.name], version, now)
-        for transition in transitions
-        if transition.notify or transition.record.state == "firing"
-    ]
-    return (*back, *told)
+        if transition.record.state == "firing" or (transition.notify and transition.record.state != "resolved")
+    )
 
 
-def _alert_notice(spec: Forecast, record: AlertRecord, severity: Severity, version: str | None, now: str) -> Notice:
+def alert_notice(spec: Forecast, record: AlertRecord, version: str | None, now: str, *, severity: Severity) -> Notice:
+    """Return the notice of the state in an alert's record. That data are lost is no worse than a warning."""
     name, is_lost = spec.metadata.name, record.state == NO_DATA
     notice_id = (
-        digest([record.incident, record.state], 32)
+        incident_notice_id(record.incident, record.state)
         if record.incident
         else lost_data_id(name, record.name, record.since)
     )
@@ -48,7 +43,7 @@ def _alert_notice(spec: Forecast, record: AlertRecord, severity: Severity, versi
         alert=record.name,
         kind="alert",
         state=record.state,
-        severity=_loss_severity(severity) if is_lost else severity,
+        severity=loss_severity(severity) if is_lost else severity,
         at=now,
         since=record.since,
         message=record.message,
@@ -59,50 +54,8 @@ def _alert_notice(spec: Forecast, record: AlertRecord, severity: Severity, versi
     )
 
 
-def _data_back_notice(
-    spec: Forecast, transition: AlertTransition, severity: Severity, version: str | None, now: str
-) -> Notice:
-    """Return the notice that an alert has data again, with the severity of the notice of their loss."""
-    record, name = transition.record, spec.metadata.name
-    return replace(
-        _alert_notice(spec, record, _loss_severity(severity), version, now),
-        id=digest([lost_data_id(name, record.name, transition.lost_since), DATA_BACK], 32),
-        state=DATA_BACK,
-        since=transition.lost_since,
-    )
-
-
-def removed_alert_notices(spec: Forecast, before: Ledger, version: str | None, now: str) -> tuple[Notice, ...]:
-    """Return a notice for each alert that the spec has no more, if people heard of its incident or of its lost data.
-
-    Without it an incident would stay open at a receiver for ever. The record does not keep an alert's severity, so the notice has
-    the highest that the first notice can have had: everybody who got that one gets this one.
-    """
-    kept = {alert.name for alert in spec.alerts}
-    return tuple(
-        _removed_alert_notice(spec, record, version, now)
-        for record in before.alerts
-        if record.name not in kept and (record.loss_told or (record.told and record.incident))
-    )
-
-
-def _removed_alert_notice(spec: Forecast, record: AlertRecord, version: str | None, now: str) -> Notice:
-    state, opened = REMOVED, record.incident
-    severity: Severity = "critical"
-    if record.loss_told:
-        state, opened = LOSS_REMOVED, lost_data_id(spec.metadata.name, record.name, record.since)
-        severity = _loss_severity(severity)
-    return replace(
-        _alert_notice(spec, record, severity, version, now),
-        id=digest([opened, state], 32),
-        state=state,
-        severity=severity,
-        since=record.since if record.loss_told else record.began or record.since,
-        message=f"{record.name}: the spec no longer has this alert",
-    )
-
-
-def _loss_severity(severity: Severity) -> Severity:
+def loss_severity(severity: Severity) -> Severity:
+    """Return the severity of a loss of data of an alert: no worse than a warning."""
     return "warning" if severity == "critical" else severity
 
 

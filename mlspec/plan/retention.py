@@ -151,10 +151,13 @@ def _split_rows(rows: Sequence[RecordRow[Noun]], stays: Callable[[Noun], bool], 
 def _age_limits(retention: Retention, observed: Observed, now: str) -> dict[AgedTable, str]:
     """Return the moment for each table whose rows go by age alone.
 
-    The notices of an incident that goes on stay, however old: without them it would be told again.
+    The notices of an incident or a loss of data that goes on stay, however old: without them it would be told again, and nobody
+    would know who has to be told of the end.
     """
     audit = moment_before(now, retention.events)
-    begun = [alert.began for alert in observed.ledger.alerts if alert.incident and alert.began]
+    alerts = observed.ledger.alerts
+    begun = [alert.began for alert in alerts if alert.incident and alert.began]
+    begun += [alert.since for alert in alerts if alert.loss_told]
     return {
         "events": audit,
         "journal": audit,

@@ -13,6 +13,7 @@ _KINDS = {
     "Deployed": "release",
     "RolledOut": "release",
     "RolloutStep": "release",
+    "RolloutReplaced": "release",
     "RolledBack": "rollback",
     "RolloutAborted": "rollback",
     "Held": "person",
@@ -20,6 +21,7 @@ _KINDS = {
     "Silenced": "person",
     "NoticesSettled": "person",
     "NoticeDiscarded": "person",
+    "AlertRemoved": "person",
 }
 _ROUTINE = "routine"
 

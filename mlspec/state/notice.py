@@ -43,6 +43,16 @@ class Notice:
         """Whether it says that something is over: an incident, or a loss of data."""
         return self.state in ("resolved", DATA_BACK, REMOVED, LOSS_REMOVED)
 
+    @property
+    def is_of_loss(self) -> bool:
+        """Whether it is of a loss of data, which is an incident of its own."""
+        return self.state in (NO_DATA, DATA_BACK, LOSS_REMOVED)
+
+
+def incident_notice_id(incident: str, state: str) -> str:
+    """Return the id of a notice on an incident: the same for the same state, whenever it is made."""
+    return digest([incident, state], 32)
+
 
 def lost_data_id(forecast: str, alert: str, since: str) -> str:
     """Return the id of the notice that an alert has lost its data since a moment."""

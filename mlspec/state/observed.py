@@ -91,7 +91,7 @@ class Settlement:
 
     `forgotten_kinds` are kinds of resource that no longer exist. A condition replaces the one of the same type; a ledger
     replaces the previous ledger. Each of `notices` is put into the outbox once. `resent` are entries of the outbox that are tried
-    again, `discarded` those that no longer are.
+    again, or given up, `discarded` those that nobody needs any more.
     """
 
     forecast: str

@@ -247,6 +247,10 @@ class Target(TargetView, Protocol):
         """Return the notices of a forecast that are not delivered, newest first."""
         ...
 
+    def load_accepted_notices(self, forecast: str, notice: str) -> tuple[PendingNotice, ...]:
+        """Return the entries of one notice, by its id, at receivers that accepted it. What was discarded is not among them."""
+        ...
+
     def mark_delivered(self, pending: PendingNotice, delivered_at: str | None, event: Event | None = None) -> None:
         """Record one delivery attempt, with an event if there is one; `delivered_at` is None if the notice was not delivered.
 

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -175,12 +176,38 @@ def test_receivers_and_alerts_change_while_the_gate_keeps_a_version_out(root: Pa
     assert newest_release.spec["notify"] == changed.json["notify"]
     assert newest_release.spec["alerts"] == changed.json["alerts"]
     assert {change.action for change in make_plan(engine(root), [changed], None).changes} == {"none"}
-    assert (
-        engine(root).target.observe_forecast("demand").ledger.spec == changed.spec_hash
-    )  # the loop sees no other spec
+    ledger = engine(root).target.observe_forecast("demand").ledger
+    assert ledger.spec == changed.spec_hash  # the loop sees no other spec
     before = tree(root)
     apply_specs(engine(root), [changed])
     assert tree(root) == before
+
+
+@pytest.mark.parametrize("changed", [
+    {"deployment": {"serve": "online", "machine": {"type": "n2-standard-8", "min_replicas": 2, "max_replicas": 5}}},
+    {"deployment": {"serve": "both", "endpoint": {"access": "private", "allowed_projects": ["acme-1"]}}},
+    {"deployment": {"batch_machine": "n2-highmem-32"}},
+    {"deployment": {"rollout": {"strategy": "canary", "steps": [20, 100], "interval": "2h"}}},
+    {"schedule": {"forecast": "0 6 * * *", "retrain": "0 4 1 * *", "timezone": "UTC"}},
+    {"training": {"machine": "n2-highmem-16"}},
+    {"metadata": {"owner": "desk@example.com", "labels": {"cost-center": "cc-1"}}},
+    {"reconcile": {"mode": "observe"}},
+    {"budget": {"trainings_per_week": 1}},
+    {"dataset": {"actuals": {"available_after": "3d", "min_coverage": 0.5}}},
+], ids=lambda changed: next(iter(changed)))  # fmt: skip
+def test_each_key_that_no_model_depends_on_is_released_while_the_gate_keeps_a_version_out(
+    root: Path, changed: dict[str, Any]
+) -> None:
+    apply_specs(engine(root), [spec()])
+    apply_specs(engine(root, Steps(wape=0.95)), [spec(model={"seed": 1})])
+    kept_out, steps = spec(model={"seed": 1}, **changed), Steps()
+    (change,) = (change for change in make_plan(engine(root), [kept_out], None).changes if change.action != "none")
+    assert {field.field.partition(".")[0] for field in change.fields} == set(changed)
+    (outcome,) = apply_specs(engine(root, steps), [kept_out])
+    assert (outcome.status, steps.asked) == ("kept-out", [])
+    newest_release = engine(root).target.load_releases("demand")[0]
+    assert (newest_release.release, newest_release.spec) == (2, spec(**changed).json)
+    assert {change.action for change in make_plan(engine(root), [kept_out], None).changes} == {"none"}
 
 
 def test_receivers_that_change_with_a_version_that_is_kept_out_are_in_force_at_once(root: Path) -> None:

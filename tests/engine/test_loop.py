@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from mlspec.engine import manual_operations
+from mlspec.engine.apply import apply_specs
 from mlspec.engine.plan import make_plan
+from mlspec.engine.status import find_status
+from mlspec.plan.delivery import undelivered_sentence
+from mlspec.plan.moments import format_moment
 from tests.engine.world import World, with_two_versions
 
 
@@ -181,6 +185,16 @@ def test_a_pass_brings_the_present_alerts_and_receivers_while_the_gate_keeps_a_v
     assert world.target.load_releases("demand")[0].spec == world.spec.json
 
 
+def test_the_rules_that_kept_a_version_of_the_loop_out_are_in_the_history_and_in_the_status(world: World) -> None:
+    world.look()
+    world.steps.metrics["wape"] = 0.95
+    world.write(model={"seed": 1})
+    world.look()
+    said = next(event.message for event in world.target.load_events("demand") if event.reason == "GateClosed")
+    assert said.endswith("the gate keeps it out: wape 0.95 is not below 0.9")
+    assert find_status(world.target, "demand", world.now).kept_out == said
+
+
 def test_a_hold_while_the_gate_keeps_a_version_out_releases_no_key_that_is_kept_out(world: World) -> None:
     world.look()
     first = world.serves
@@ -295,11 +309,107 @@ def test_an_alert_that_is_taken_out_of_the_spec_is_over_for_who_heard_of_it(
         world.bad(world.serves, wape)
         world.look()
     world.write(**told, alerts=[])
-    world.look()
+    found = world.look()
     notices = [each.notice.state for each in world.target.load_undelivered_notices("demand")]
     assert sorted(notices) == (["firing", "removed"] if last == [0.5] else ["no-data", "no-data-removed"])
     assert world.ledger.alerts == ()
+    (said,) = [event.message for event in world.target.load_events("demand") if event.reason == "AlertRemoved"]
+    assert said.startswith("accuracy: the spec no longer has this alert, which had ")
+    assert f"alert {said}" in found.alert_changes
+    (healthy,) = [each for each in world.observed.conditions if each.type == "Healthy"]
+    assert (healthy.status, healthy.reason, healthy.message) == (
+        "Unknown", "NoAlerts", "the spec has no alert, so nothing judges the forecasts",
+    )  # fmt: skip
     assert world.look().status == "nothing"
+
+
+PAGER = {"notify": [{"pagerduty": {"secret": "pager"}}], "rollback": {"on": []}}
+
+
+def deliver(world: World) -> None:
+    """Let every receiver accept what waits for it."""
+    for pending in world.target.load_undelivered_notices("demand"):
+        world.target.mark_delivered(replace(pending, attempts=1, problem=""), format_moment(world.now))
+
+
+@pytest.mark.parametrize("with_alert", [True, False], ids=["with its alert", "alone, and the alert is resolved later"])
+@pytest.mark.parametrize("by_apply", [False, True], ids=["by the loop", "by apply"])
+def test_an_incident_at_a_receiver_that_is_taken_out_of_the_spec_is_left_to_a_person(
+    world: World, with_alert: bool, by_apply: bool
+) -> None:
+    world.write(**PAGER)
+    world.look()
+    world.bad(world.serves)
+    world.look()
+    deliver(world)
+    world.write(rollback={"on": []}, notify=[], **({"alerts": []} if with_alert else {}))
+    if by_apply:
+        apply_specs(world.engine(), [world.spec])
+    world.look()
+    if not with_alert:
+        assert world.target.load_undelivered_notices("demand") == ()  # the incident goes on
+        world.well(world.serves)
+        world.look()
+    (left,) = world.target.load_undelivered_notices("demand")
+    assert (left.receiver, left.notice.state) == ("pagerduty:pager", "removed" if with_alert else "resolved")
+    assert left.notice.severity == "critical"
+    (said,) = [event.message for event in world.target.load_events("demand") if event.reason == "IncidentLeftOpen"]
+    assert "the incident stays open there until a person closes it" in said
+    assert said == undelivered_sentence(left)
+    assert find_status(world.target, "demand", world.now).undelivered == (left,)
+    assert world.target.load_due_notices("9999-01-01T00:00:00Z") == ()
+    world.promoted(seed=7)  # another release leaves it as it is
+    assert world.target.load_undelivered_notices("demand") == (left,)
+    assert world.events().count("IncidentLeftOpen") == 1
+    manual_operations.settle_notices(world.engine(), "demand", "ann", "discard")
+    assert world.target.load_undelivered_notices("demand") == ()
+
+
+def test_an_end_that_waits_for_a_receiver_which_is_taken_out_of_the_spec_is_left_to_a_person(world: World) -> None:
+    world.write(**PAGER)
+    world.look()
+    world.bad(world.serves)
+    world.look()
+    deliver(world)
+    world.well(world.serves)
+    world.look()
+    (waits,) = world.target.load_undelivered_notices("demand")
+    world.write(notify=[], rollback={"on": []})
+    world.look()
+    (left,) = world.target.load_undelivered_notices("demand")
+    assert (left.notice, left.next_at) == (waits.notice, None)
+    assert "IncidentLeftOpen" in world.events()
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_nothing_is_open_at_a_receiver_that_never_heard_of_the_incident(world: World, is_over: bool) -> None:
+    world.write(**PAGER)
+    world.look()
+    world.bad(world.serves)
+    world.look()
+    if is_over:
+        world.well(world.serves)
+        world.look()
+    world.write(notify=[], alerts=[], rollback={"on": []})
+    world.look()
+    assert world.target.load_undelivered_notices("demand") == ()
+    assert "IncidentLeftOpen" not in world.events()
+    assert world.events().count("NoticeDiscarded") == (2 if is_over else 1)
+
+
+def test_that_an_alert_is_over_is_not_sent_to_a_chat_that_the_spec_no_longer_names_and_the_history_says_so(
+    world: World,
+) -> None:
+    world.write(**{**PAGER, "notify": [{"slack": {"secret": "chat"}}]})
+    world.look()
+    world.bad(world.serves)
+    world.look()
+    deliver(world)
+    world.write(notify=[], alerts=[], rollback={"on": []})
+    world.look()
+    assert world.target.load_undelivered_notices("demand") == ()
+    (said,) = [event.message for event in world.target.load_events("demand") if event.reason == "NoticeDiscarded"]
+    assert "is not sent to slack:chat, which the spec no longer names" in said
 
 
 def test_observe_says_what_it_sees_and_does_nothing(world: World) -> None:

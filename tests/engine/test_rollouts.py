@@ -120,6 +120,51 @@ def test_a_canary_without_evidence_waits_however_long(world: World) -> None:
     assert "too little data" in found.waits[0]
 
 
+@pytest.mark.parametrize("is_reverted", [False, True])
+def test_a_version_that_is_replaced_in_its_rollout_is_said_to_have_never_served_everything(
+    world: World, is_reverted: bool
+) -> None:
+    first, second = on_its_way(world)
+    world.write(deployment=CANARY, model={} if is_reverted else {"seed": 2})
+    world.look()
+    (said,) = [event for event in world.target.load_events("demand") if event.reason == "RolloutReplaced"]
+    third = first if is_reverted else world.target.load_releases("demand")[0].version
+    successor = f"{first} serves again" if is_reverted else f"{third} takes its place"
+    assert said.message == f"the rollout of {second} ended at step 1, before it served everything: {successor}"
+    assert said.version == second
+    assert world.traffic == ({first: 100} if is_reverted else {third: 10, first: 90})
+
+
+def test_a_rollout_takes_the_present_steps_while_the_gate_keeps_a_newer_version_out(world: World) -> None:
+    first, second = on_its_way(world)
+    served = world.target.load_releases("demand")[0].spec
+    fewer = {"serve": "batch", "rollout": {"strategy": "canary", "steps": [20, 100], "interval": "2h"}}
+    world.steps.metrics["wape"] = 0.95
+    world.write(deployment=fewer, model={"seed": 9})
+    assert world.look().kept_out
+    assert world.traffic == {second: 20, first: 80}
+    assert world.target.load_releases("demand")[0].spec == {**served, "deployment": world.spec.json["deployment"]}
+    world.well(first)
+    world.well(second)
+    world.look()
+    assert world.traffic == {second: 100}
+    assert world.look().status == "nothing"
+
+
+def test_a_rollout_that_is_aborted_while_the_gate_keeps_a_newer_version_out_releases_no_key_of_that(
+    world: World,
+) -> None:
+    first, second = on_its_way(world)
+    served = world.target.load_releases("demand")[0].spec
+    world.steps.metrics["wape"] = 0.95
+    world.write(deployment=CANARY, model={"seed": 9})
+    assert world.look().kept_out
+    world.bad(second)
+    world.look()
+    assert world.traffic == {first: 100}
+    assert world.target.load_releases("demand")[0].spec == served
+
+
 def test_a_canary_that_fails_gives_its_traffic_back_and_is_kept_out(world: World) -> None:
     first, second = on_its_way(world)
     world.bad(second)

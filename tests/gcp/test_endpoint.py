@@ -77,6 +77,40 @@ def test_replicas_change_in_place(served: Acme) -> None:
     assert methods(served)[before:] == ["MutateDeployedModel"]
 
 
+KEPT_OUT = (
+    "{horizon: 2, candidates: [{kind: seasonal-naive, season: 7}], backtest: {windows: 2, step: 2}, "
+    "gate: [{metric: wape, below: 0.0001}]}"
+)
+
+
+def test_what_serves_gets_its_present_deployment_while_the_gate_keeps_a_version_out(
+    served: Acme, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ((version, *_),) = standing(served)
+    served.say(model=KEPT_OUT)
+    served.serve(machine=MANY)
+    assert served.run(*ONCE) == 0
+    assert "GateClosed" in {each["reason"] for each in served.asked(capsys, "history", "demand")["events"]}
+    assert standing(served) == [(version, "n2-standard-2", 2, 5)]
+    served.serve(machine=LARGE)
+    assert served.run(*ONCE) == 0
+    assert standing(served) == [(version, "n2-standard-8", 1, 1)]
+    served.say(deployment="{serve: batch}")
+    assert served.run(*ONCE) == 0
+    assert standing(served) == []
+    before = len(methods(served))
+    served.serve(machine=SMALL)
+    assert served.run(*ONCE) == 0
+    assert standing(served) == [(version, "n2-standard-2", 1, 1)]
+    assert served.traffic() == {version: 100}
+    assert methods(served)[before:] == ["DeployModel", "UpdateEndpoint"]
+    assert [each["version"] for each in releases(served, capsys)] == [version] * 5
+    assert len(served.versions()) == 1
+    calls = served.changed()
+    assert served.run(*ONCE) == 0
+    assert served.changed() == calls
+
+
 def test_replicas_that_somebody_changed_are_put_back_and_said(served: Acme, capsys: pytest.CaptureFixture[str]) -> None:
     (deployed,) = served.endpoint().deployed_models
     deployed.dedicated_resources.max_replica_count = 9

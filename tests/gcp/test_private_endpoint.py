@@ -216,6 +216,21 @@ def test_apply_deploys_the_data_of_a_forecast_that_an_earlier_version_makes(worl
     assert world.events().count("DataDeployed") == 1
 
 
+def test_another_machine_brings_the_same_data_while_the_gate_keeps_a_version_out(world: Cloud) -> None:
+    world.look()
+    before, registered = deployed_alone(world), registered_versions(world)
+    world.steps.metrics["wape"] = 0.95
+    machine = {"type": "n2-standard-8", "min_replicas": 1, "max_replicas": 1}
+    world.write(deployment={**world.spec.json["deployment"], "machine": machine}, model={"seed": 1})
+    world.look()
+    assert world.observed.find_fact("model", "state") == "rejected"
+    assert deployed_alone(world) == before
+    (deployed_model,) = platform.endpoint(world.project, "demand").deployed_models
+    assert deployed_model.dedicated_resources.machine_spec.machine_type == "n2-standard-8"
+    assert registered_versions(world) == registered
+    assert world.look().status == "nothing"
+
+
 def test_a_backfill_deploys_nothing(world: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     world.look()
     world.pass_time(days=5)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlspec.plan.alert_ends import alert_ends, end_entries
 from mlspec.plan.alerting import advance_alerts, settle_alerts
-from mlspec.plan.notices import alert_notices, removed_alert_notices
+from mlspec.plan.notices import alert_notices, pending_notices
 from mlspec.plan.thresholds import AlertVerdict
 from mlspec.state.ledger import AlertRecord, Ledger, Silence, ledger_of
 from mlspec.state.notice import Notice
@@ -96,6 +97,7 @@ def history(*days: tuple[str, bool]) -> list[Notice]:
         silences = (Silence("accuracy", f"{now[:11]}12:00:00Z", "ann", "a move", now),) if muted else ()
         judged = {"accuracy": AlertVerdict("accuracy", state, 0.3, f"accuracy is {state}")}  # type: ignore[arg-type]
         moved = advance_alerts("demand", spec.alerts, judged, replace(ledger, silences=silences), now)
+        notices += [end.notice for end in alert_ends(spec, moved, ledger, "v1", now)]
         ledger = settle_alerts(moved, ledger, now)
         notices += alert_notices(spec, moved, "v1", now)
     return list({notice.id: notice for notice in reversed(notices)}.values())[::-1]  # the outbox takes an id once
@@ -151,16 +153,69 @@ def test_at_pagerduty_an_alert_that_the_spec_has_no_more_leaves_no_incident_open
         moved = advance_alerts("demand", spec.alerts, judged, ledger, now)
         ledger = settle_alerts(moved, ledger, now)
         opened |= {alert_event(notice, "key")["dedup_key"] for notice in alert_notices(spec, moved, "v1", now)}
-    assert removed_alert_notices(spec, ledger, "v1", T2) == ()
-    (end,) = removed_alert_notices(forecast_spec(alerts=[]), ledger, "v1", "2024-03-09T00:00:00Z")
-    event = alert_event(end, "key")
-    assert (end.state, event["event_action"], {event["dedup_key"]}) == (state, "resolve", opened)
-    assert title_of(end) == "demand: accuracy was taken out of the spec"
+    assert alert_ends(spec, (), ledger, "v1", T2) == ()
+    (end,) = alert_ends(forecast_spec(alerts=[]), (), ledger, "v1", "2024-03-09T00:00:00Z")
+    event = alert_event(end.notice, "key")
+    assert (end.notice.state, event["event_action"], {event["dedup_key"]}) == (state, "resolve", opened)
+    assert title_of(end.notice) == "demand: accuracy was taken out of the spec"
+
+
+@pytest.mark.parametrize("severity", ["info", "warning", "critical"])
+def test_a_removed_alert_ends_with_the_severity_that_its_incident_began_with_where_that_was_heard(
+    severity: str,
+) -> None:
+    pager, desk = {"pagerduty": {"secret": "pager"}}, {"webhook": {"secret": "desk"}, "severity": "critical"}
+    spec = forecast_spec(alerts=[{**ACCURACY, "severity": severity}], notify=[pager, desk])
+    fires = {"accuracy": AlertVerdict("accuracy", "firing", 0.3, "it fires")}
+    moved = advance_alerts("demand", spec.alerts, fires, Ledger(), T0)
+    heard = pending_notices(spec, alert_notices(spec, moved, "v1", T0), T0)
+    after = forecast_spec(alerts=[], notify=[{**pager, "severity": "critical"}, {"webhook": {"secret": "new"}}])
+    (end,) = alert_ends(after, (), settle_alerts(moved, Ledger(), T0), "v1", T1)
+    assert end.beginning == heard[0].notice.id
+    ends = end_entries(after, end, heard, T1)
+    assert [(entry.receiver, entry.notice.severity) for entry in ends] == [
+        (entry.receiver, severity) for entry in heard
+    ]
+
+
+@given(
+    st.lists(st.sampled_from(["ok", "pending", "firing", "no-data"]), max_size=8), st.sampled_from(["info", "critical"])
+)
+def test_the_end_of_everything_that_a_receiver_heard_of_goes_there_whatever_severities_have_become(
+    days: list[str], later: str
+) -> None:
+    spec, ledger = forecast_spec(alerts=[ACCURACY], notify=spec_notify("warning")), Ledger()
+    outbox: dict[str, Any] = {}
+    still_open = set[object]()
+    for day, state in enumerate([*days, "ok"], 1):
+        now = f"2024-03-{day:02}T00:00:00Z"
+        judged = {"accuracy": AlertVerdict("accuracy", state, 0.3, f"accuracy is {state}")}  # type: ignore[arg-type]
+        moved = advance_alerts("demand", spec.alerts, judged, ledger, now)
+        sent = [
+            *(
+                entry
+                for end in alert_ends(spec, moved, ledger, "v1", now)
+                for entry in end_entries(spec, end, [outbox[end.beginning]] if end.beginning in outbox else [], now)
+            ),
+            *pending_notices(spec, alert_notices(spec, moved, "v1", now), now),
+        ]
+        for entry in sent:
+            outbox.setdefault(entry.notice.id, entry)
+            event = alert_event(entry.notice, "key")
+            (still_open.add if event["event_action"] == "trigger" else still_open.discard)(event["dedup_key"])
+        ledger = settle_alerts(moved, ledger, now)
+        spec = forecast_spec(alerts=[{**ACCURACY, "severity": later}], notify=spec_notify(later))
+    assert still_open == set()
+
+
+def spec_notify(alert_severity: str) -> list[dict[str, Any]]:
+    """A receiver that wants no notice of this severity, unless that is the highest."""
+    return [{"pagerduty": {"secret": "pager"}, "severity": "critical" if alert_severity == "info" else "warning"}]
 
 
 def test_nobody_hears_that_an_alert_was_removed_who_heard_nothing_of_it_before() -> None:
     for record in (AlertRecord("accuracy", "ok", T0), AlertRecord("accuracy", "silenced", T0, incident="one")):
-        assert removed_alert_notices(forecast_spec(alerts=[]), Ledger(alerts=(record,)), "v1", T1) == ()
+        assert alert_ends(forecast_spec(alerts=[]), (), Ledger(alerts=(record,)), "v1", T1) == ()
 
 
 def test_a_record_of_an_older_mlspec_whose_data_were_lost_tells_nobody_twice() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Settlement
 from mlspec.targets.contract.nouns import T, notice, pending
@@ -19,6 +21,16 @@ def test_a_notice_stands_in_the_outbox_once_until_it_was_taken(target: LocalTarg
     assert target.load_due_notices("2024-03-01T00:05:00Z") == target.load_undelivered_notices("demand") == (later,)
     target.mark_delivered(PendingNotice(notice(), found.receiver, 2, None, ""), T)
     assert target.load_undelivered_notices("demand") == ()
+
+
+def test_who_accepted_a_notice_is_known_and_a_discarded_one_was_accepted_by_nobody(target: LocalTarget) -> None:
+    entries = [PendingNotice(notice(), f"webhook:{name}", 0, T) for name in ("has", "waits", "forgoes")]
+    target.record_settlement(Settlement("demand", notices=(*entries, pending(notice("other")))), T)
+    accepted = replace(entries[0], attempts=1)
+    target.mark_delivered(accepted, T)
+    discarded = replace(entries[2], problem="discarded by ann")
+    target.record_settlement(Settlement("demand", discarded=(discarded,)), T)
+    assert target.load_accepted_notices("demand", notice().id) == (accepted,)
 
 
 def test_the_longest_overdue_is_due_first(target: LocalTarget) -> None:

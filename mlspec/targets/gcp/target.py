@@ -413,6 +413,10 @@ class GcpTarget:
         """Return the notices of a forecast that are not delivered, newest first."""
         return self._store_of(forecast).record.load_undelivered_notices(forecast)
 
+    def load_accepted_notices(self, forecast: str, notice: str) -> tuple[PendingNotice, ...]:
+        """Return the entries of one notice at receivers that accepted it."""
+        return self._store_of(forecast).record.load_accepted_notices(forecast, notice)
+
     def mark_delivered(self, pending: PendingNotice, delivered_at: str | None, event: Event | None = None) -> None:
         """Record one delivery attempt. If the forecast stays locked, nothing is recorded and a later pass sends it again."""
         forecast = pending.notice.forecast

@@ -36,6 +36,10 @@ _DUE = (
     "ORDER BY next_at, id"
 )
 
+_ACCEPTED = (  # a discarded notice has a problem
+    "SELECT * FROM outbox WHERE forecast = ? AND notice = ? AND delivered_at IS NOT NULL AND problem = '' ORDER BY id"
+)
+
 
 class Record:
     """The recorded state of all forecasts."""
@@ -181,6 +185,10 @@ class Record:
         """Return the notices of a forecast that are not delivered, newest first."""
         statement = "SELECT * FROM outbox WHERE forecast = ? AND delivered_at IS NULL ORDER BY id DESC"
         return self._query_rows(rows.pending_from_row, statement, forecast)
+
+    def load_accepted_notices(self, forecast: str, notice: str) -> tuple[PendingNotice, ...]:
+        """Return the entries of one notice, by its id, at receivers that accepted it. What was discarded is not among them."""
+        return self._query_rows(rows.pending_from_row, _ACCEPTED, forecast, notice)
 
     def mark_delivered(self, pending: PendingNotice, delivered_at: str | None, event: Event | None = None) -> None:
         """Record one delivery attempt, with an event if there is one to tell in the history.

@@ -115,7 +115,7 @@ MUTATIONS = (
     Mutation("a move and what is remembered of it are one", "engine/traffic.py",
              "            ledger=replace(ledger, spec=work.desired.spec_hash, "
              "alerts=mark_discarded(ledger.alerts, unwanted)),\n"
-             "            notices=_pending_notices(work, notices),\n"
+             "            notices=_pending_notices(work, notices),\n            resent=left_open,\n"
              "            discarded=tuple(discard_notice(pending, f\"release {number}\") for pending in unwanted),\n"
              "        )\n    )\n\n\ndef _record_traffic(",
              "        )\n    )\n"
