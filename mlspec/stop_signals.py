@@ -20,9 +20,8 @@ LONGEST_IMPORT = 20.0
 
 _LOOK_AGAIN = 0.02  # seconds between two looks whether the import has ended
 _IMPORTING = "<frozen importlib._bootstrap>"  # the file name of Python's own code that imports, as frames give it
-_deadlines: dict[
-    int, float
-] = {}  # by signal that came and is not raised yet: when it is at the latest, on the monotonic clock
+# By signal that came and is not raised yet: when it is at the latest, on the monotonic clock.
+_deadlines: dict[int, float] = {}
 _waiting: set[int] = set()  # the signals that a thread is about to send again
 
 

@@ -11,7 +11,7 @@ from mlspec.engine.clock import observe_corrected
 from mlspec.engine.defects import as_error
 from mlspec.engine.effects import checked_fates
 from mlspec.errors import StateError, StateUnreachable, TargetError
-from mlspec.plan.moments import format_moment
+from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.ready import is_ready, why_not_ready
 from mlspec.plan.releases import release_spec
 from mlspec.plan.schedule import next_run
@@ -86,7 +86,7 @@ def forecast_status(target: Target, name: str, now: datetime) -> ForecastStatus:
     observed, correction = observe_corrected(target, name, format_moment(now))
     progressing = progressing_condition(name, observed.ledger)
     conditions = (*_with_damage(observed.conditions, observed, format_moment(now)), *progressing)
-    next_moment, next_problem = _next_run_at(target, name, now)
+    next_moment, next_problem = _next_run_at(target, name, observed.ledger, now)
     champion = stable_version(observed)
     version = next(
         (past_version for past_version in target.load_versions(name) if past_version.version == champion), None
@@ -148,12 +148,17 @@ def _with_damage(conditions: tuple[Condition, ...], observed: Observed, now: str
     )
 
 
-def _next_run_at(target: Target, name: str, now: datetime) -> tuple[str | None, tuple[str, ...]]:
-    """Return the next run of the newest release, and what is wrong if its spec cannot be read."""
+def _next_run_at(target: Target, name: str, ledger: Ledger, now: datetime) -> tuple[str | None, tuple[str, ...]]:
+    """Return the next run of the newest release, and what is wrong if its spec cannot be read.
+
+    A moment that was handled is not due again where the clock was set back since (`plan.clock`).
+    """
     release = next(iter(target.load_releases(name)), None)
     try:
         schedule = release_spec(release).schedule if release else None
     except StateError as error:
         return None, (f"the next run is not known: {error.message}",)
-    moment = next_run(schedule.forecast, schedule.timezone, now) if schedule else None
+    handled = ledger.slots.get("forecast")
+    after = max(now, parse_moment(handled)) if handled else now
+    moment = next_run(schedule.forecast, schedule.timezone, after) if schedule else None
     return (format_moment(moment) if moment else None), ()

@@ -20,7 +20,7 @@ from mlspec.cli.status_text import as_text
 from mlspec.engine import manual_operations
 from mlspec.engine.status import find_status
 from mlspec.plan.clock import TOLERANCE
-from mlspec.plan.moments import parse_moment
+from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.state.observed import Settlement
 from tests.engine.world import World, on_its_way, with_two_versions
 
@@ -83,6 +83,25 @@ def test_a_forecast_that_was_first_applied_a_year_ahead_is_made_again(world: Wor
     world.pass_time(days=1)
     world.look()
     assert runs(world) == 2
+
+
+def test_the_next_run_in_status_is_one_that_is_made_also_after_the_clock_was_set_back(world: World) -> None:
+    world.write(schedule=DAILY)
+    world.look()
+    world.new_data()
+    world.pass_time(days=1)
+    world.look()
+    world.pass_time(days=-1)
+    promised = find_status(world.target, "demand", world.now).next_run
+    assert promised is not None
+    made = runs(world)
+    while format_moment(world.now) < promised:
+        world.new_data()
+        world.look()
+        assert runs(world) == made
+        world.pass_time(hours=6)
+    world.look()
+    assert runs(world) == made + 1
 
 
 def test_a_rollback_a_year_ahead_does_not_hold_up_the_next_one(world: World) -> None:

@@ -27,6 +27,10 @@ from tests.mutations.named_tests import (
 )
 
 MUTATIONS = (
+    Mutation("no run is named as the next one that was handled already", "engine/status.py",
+             "after = max(now, parse_moment(handled)) if handled else now", "after = now",
+             "tests/engine/test_clock.py::"
+             "test_the_next_run_in_status_is_one_that_is_made_also_after_the_clock_was_set_back"),
     Mutation("a rollout goes on where it is if other keys of the spec change", "engine/traffic.py",
              "if under_way and under_way.version == version.version and _has_same_rollout(work, observed):", "if False:",
              "tests/engine/test_rollouts.py::test_a_rollout_goes_on_where_it_is_if_the_spec_changes_in_other_keys"),

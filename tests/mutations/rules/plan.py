@@ -20,6 +20,9 @@ from tests.mutations.named_tests import (
 )
 
 MUTATIONS = (
+    Mutation("the levels of later reviews follow the forecast", "plan/stock_projection.py",
+             "        if start == 0:\n", "        if True:\n",
+             "tests/plan/test_stock_projection.py::test_orders_rise_before_a_promotion_so_that_the_safety_stock_stays"),
     Mutation("data that was checked with other series is no data of the version that serves", "plan/serving.py",
              "if checked.get(key) != wanted.get(key))", "if False)",
              "tests/cli/test_covariates.py::"

@@ -6,6 +6,8 @@ from tests.mutations.mutation import Mutation
 from tests.mutations.named_tests import DAG
 
 MUTATIONS = (
+    Mutation("a fork obeys its own signals", "stop_signals.py",
+             "    _deadlines.clear()\n    _waiting.clear()\n", "    pass\n", "tests/test_stop_signals.py"),
     Mutation("a signal to stop is not raised in the middle of an import", "stop_signals.py",
              "if not _is_importing(frame) or", "if True or",
              "tests/test_stop_signals.py::test_a_signal_in_the_middle_of_an_import_is_raised_after_it"),
