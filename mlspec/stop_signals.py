@@ -1,7 +1,8 @@
-"""SIGTERM and SIGINT end work by an exception, which is raised only when no module is being imported.
+"""SIGTERM and SIGINT end work by an exception, which is raised only when no compiled module is being initialised.
 
-A library in C++ turns an exception that is raised while it is imported into an ImportError of its own, and other libraries catch
-every ImportError: the signal would be lost, or be taken for a defect.
+A library in C++ turns an exception that is raised while it is initialised into an ImportError of its own, and other libraries catch
+every ImportError: the signal would be lost, or be taken for a defect. A module in Python hands the exception on, so it is raised at
+once there: importing a library of models takes seconds, and Airflow kills a task four seconds after it asked it to end.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import signal
 import sys
 import threading
 import time
+from importlib.machinery import ExtensionFileLoader
 from types import FrameType
 
 from mlspec.errors import Terminated
 
-LONGEST_IMPORT = 20.0
-"""Seconds that a signal waits for an import at most: pandas and a library of models take a few on a slow machine."""
+LONGEST_WAIT = 3.0
+"""Seconds that a signal waits at most for a compiled module: less than the four seconds that Airflow's tasks give."""
 
-_LOOK_AGAIN = 0.02  # seconds between two looks whether the import has ended
-_IMPORTING = "<frozen importlib._bootstrap>"  # the file name of Python's own code that imports, as frames give it
+_LOOK_AGAIN = 0.02  # seconds between two looks whether the module is initialised
+# The code of Python that makes and then initialises a compiled module, as frames give it.
+_INITIALISING = {ExtensionFileLoader.create_module.__code__, ExtensionFileLoader.exec_module.__code__}
 # By signal that came and is not raised yet: when it is at the latest, on the monotonic clock.
 _deadlines: dict[int, float] = {}
 _waiting: set[int] = set()  # the signals that a thread is about to send again
@@ -35,16 +38,16 @@ os.register_at_fork(after_in_child=_forget_signals)
 
 
 def raise_stop(number: int, frame: FrameType | None) -> None:
-    """Handle a signal: raise Terminated for SIGTERM, and KeyboardInterrupt for another, once no module is being imported."""
+    """Handle a signal: raise Terminated for SIGTERM, and KeyboardInterrupt for another, once no compiled module is initialised."""
     if must_wait(number, frame):
         return
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def must_wait(number: int, frame: FrameType | None) -> bool:
-    """Return whether a signal came in the middle of an import: it is then sent again, to the same handler, when that has ended."""
-    deadline = _deadlines.setdefault(number, time.monotonic() + LONGEST_IMPORT)
-    if not _is_importing(frame) or time.monotonic() >= deadline:
+    """Return whether a signal came while a compiled module is initialised: it is sent again, to the same handler, after that."""
+    deadline = _deadlines.setdefault(number, time.monotonic() + LONGEST_WAIT)
+    if not _is_initialising(frame) or time.monotonic() >= deadline:
         del _deadlines[number]
         return False
     if number not in _waiting:
@@ -54,18 +57,18 @@ def must_wait(number: int, frame: FrameType | None) -> bool:
 
 
 def _send_again(number: int, deadline: float) -> None:
-    """Send a signal to this process when its main thread imports nothing any more, or at the deadline."""
+    """Send a signal to this process when its main thread initialises no compiled module any more, or at the deadline."""
     main = threading.main_thread().ident or 0
-    while _is_importing(sys._current_frames().get(main)) and time.monotonic() < deadline:  # noqa: SLF001  (the documented way)
+    while _is_initialising(sys._current_frames().get(main)) and time.monotonic() < deadline:  # noqa: SLF001  (the documented way)
         time.sleep(_LOOK_AGAIN)
     _waiting.discard(number)
     if number in _deadlines:  # else another signal was raised meanwhile
         os.kill(os.getpid(), number)
 
 
-def _is_importing(frame: FrameType | None) -> bool:
+def _is_initialising(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code.co_filename == _IMPORTING:
+        if frame.f_code in _INITIALISING:
             return True
         frame = frame.f_back
     return False

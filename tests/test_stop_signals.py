@@ -1,15 +1,19 @@
-"""A signal to stop is raised, and never in the middle of an import, where a library may take it for an error of its own."""
+"""A signal to stop is raised, and never while a compiled module is initialised, which may make an ImportError of it."""
 
 from __future__ import annotations
 
+import _imp
 import importlib
 import multiprocessing
 import os
+import re
 import signal
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -20,21 +24,14 @@ from mlspec.cli.main import run as mlspec
 from mlspec.errors import Exit, Terminated
 from tests.waiting import until
 
-# As pybind11's modules and many libraries do: whatever comes up while they are imported is an ImportError.
-LIBRARY = """
-import os, signal
-try:
-    os.kill(os.getpid(), signal.{name})
-    for _ in range(100):
-        pass
-except BaseException as error:
-    raise ImportError("initialization failed") from error
-"""
+DAG_TEMPLATE = Path(__file__).parent.parent / "templates" / "airflow" / "dag.py.j2"
 
-WAITS = """
-import click
-from tests.test_stop_signals import wait_for_signal
-command = click.Command("waits", callback=wait_for_signal)
+# Signals are handled while these go on.
+SENDS = """
+import os, signal
+os.kill(os.getpid(), signal.{name})
+for _ in range(100):
+    pass
 """
 
 
@@ -47,14 +44,28 @@ def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
     signal.signal(found, before)
 
 
+def initialise(signals: list[signal.Signals], module: ModuleType) -> None:
+    """Receive signals as modules made with pybind11 do: whatever comes up while they are initialised is an ImportError."""
+    try:
+        for each in signals:
+            exec(SENDS.format(name=each.name))
+    except BaseException as error:
+        raise ImportError("initialization failed") from error
+    module.initialised = True  # type: ignore[attr-defined]
+
+
 @pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> Iterator[str]:
-    """The name of a library that the signal reaches while it is imported."""
-    name = f"signalled_{number.name.lower()}"
-    (tmp_path / f"{name}.py").write_text(LIBRARY.format(name=number.name))
-    monkeypatch.syspath_prepend(tmp_path)
-    yield name
-    sys.modules.pop(name, None)
+def compiled(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+    """Imports a compiled module that is sent signals while it is initialised; only its own code is made up."""
+
+    def load(*signals: signal.Signals) -> ModuleType:
+        module = ModuleType("compiled")
+        with monkeypatch.context() as patch:
+            patch.setattr(_imp, "exec_dynamic", partial(initialise, list(signals)))
+            ExtensionFileLoader("compiled", "compiled.so").exec_module(module)
+        return module
+
+    return load
 
 
 def stopped_by(number: signal.Signals) -> type[BaseException]:
@@ -65,48 +76,67 @@ def wait_for_signal() -> None:
     until(lambda: False)
 
 
-def test_a_signal_outside_of_an_import_is_raised_at_once(number: signal.Signals) -> None:
+def test_a_signal_is_raised_at_once(number: signal.Signals) -> None:
     with pytest.raises(stopped_by(number)):
         os.kill(os.getpid(), number)
 
 
-def test_a_signal_in_the_middle_of_an_import_is_raised_after_it(number: signal.Signals, library: str) -> None:
-    with pytest.raises(stopped_by(number)):  # noqa: PT012  (the signal comes in one of the two)
-        importlib.import_module(library)
-        assert library in sys.modules
-        wait_for_signal()
-
-
-def test_an_import_that_does_not_end_stops_nobody_from_ending(
-    number: signal.Signals, library: str, monkeypatch: pytest.MonkeyPatch
+def test_a_signal_is_raised_at_once_while_a_module_in_python_is_imported(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stop_signals, "LONGEST_IMPORT", 0.0)
+    (tmp_path / "in_python.py").write_text(SENDS.format(name=number.name))
+    monkeypatch.syspath_prepend(tmp_path)
+    imported = []
+    with pytest.raises(stopped_by(number)):  # noqa: PT012  (a signal that waited would come in the second)
+        imported.append(importlib.import_module("in_python"))
+        wait_for_signal()
+    assert imported == []
+
+
+def test_a_signal_while_a_compiled_module_is_initialised_is_raised_after_it(
+    number: signal.Signals, compiled: Callable[..., ModuleType]
+) -> None:
+    modules = []
+    with pytest.raises(stopped_by(number)):  # noqa: PT012  (the signal comes in one of the two)
+        modules.append(compiled(number))
+        wait_for_signal()
+    assert [module.initialised for module in modules] == [True]
+
+
+def test_a_compiled_module_that_takes_too_long_stops_nobody_from_ending(
+    number: signal.Signals, compiled: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop_signals, "LONGEST_WAIT", 0.0)
     with pytest.raises(ImportError) as failed:
-        importlib.import_module(library)
+        compiled(number)
     assert isinstance(failed.value.__cause__, stopped_by(number))
 
 
-def test_a_signal_is_raised_once_however_often_it_came_during_the_import(
-    number: signal.Signals, tmp_path: Path, library: str
+def test_the_longest_wait_leaves_time_before_airflow_kills_the_task() -> None:
+    grace = re.search(r"GRACE_SECONDS = .*, (\d+)$", DAG_TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert grace is not None
+    assert int(grace[1]) > stop_signals.LONGEST_WAIT
+
+
+def test_a_signal_is_raised_once_however_often_it_came(
+    number: signal.Signals, compiled: Callable[..., ModuleType]
 ) -> None:
-    text = (tmp_path / f"{library}.py").read_text()
-    (tmp_path / f"{library}.py").write_text(text + text)
     with pytest.raises(stopped_by(number)):  # noqa: PT012
-        importlib.import_module(library)
+        compiled(number, number)
         wait_for_signal()
     until(lambda: [each.name for each in threading.enumerate() if "_send_again" in each.name] == [])
     os.getpid()  # a signal that was sent again would be raised here at the latest
 
 
 def test_a_process_that_is_forked_while_a_signal_waits_obeys_a_signal_of_its_own(
-    number: signal.Signals, library: str, monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals, compiled: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(stop_signals._deadlines, number, float("inf"))
     monkeypatch.setattr(stop_signals, "_waiting", {number})
 
     def imports_and_waits() -> None:
         try:
-            importlib.import_module(library)
+            compiled(number)
             wait_for_signal()
         except stopped_by(number):
             os._exit(7)
@@ -117,12 +147,11 @@ def test_a_process_that_is_forked_while_a_signal_waits_obeys_a_signal_of_its_own
     assert child.exitcode == 7
 
 
-def test_a_command_that_is_stopped_during_an_import_says_so_and_no_defect(
+def test_a_command_that_is_stopped_while_it_is_imported_says_so_and_no_defect(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "waits.py").write_text(LIBRARY.format(name="SIGTERM") + WAITS)
+    (tmp_path / "waits.py").write_text(SENDS.format(name="SIGTERM"))
     monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
     monkeypatch.setitem(COMMANDS, "waits", "Wait for a signal.")
     assert mlspec(["waits"]) == Exit.TERMINATED
     assert "stopped by SIGTERM" in capsys.readouterr().err
-    sys.modules.pop("mlspec.cli.commands.waits")
