@@ -21,7 +21,8 @@ LONGEST_WAIT = 3.0
 """Seconds that a signal waits at most for a compiled module: less than the four seconds that Airflow's tasks give."""
 
 _LOOK_AGAIN = 0.02  # seconds between two looks whether the module is initialised
-# The code of Python that makes and then initialises a compiled module, as frames give it.
+# The code of Python that makes and then initialises a compiled module, as frames give it. Which of the two runs
+# the module's own code depends on the module (PEP 489).
 _INITIALISING = {ExtensionFileLoader.create_module.__code__, ExtensionFileLoader.exec_module.__code__}
 # By signal that came and is not raised yet: when it is at the latest, on the monotonic clock.
 _deadlines: dict[int, float] = {}
@@ -38,14 +39,14 @@ os.register_at_fork(after_in_child=_forget_signals)
 
 
 def raise_stop(number: int, frame: FrameType | None) -> None:
-    """Handle a signal: raise Terminated for SIGTERM, and KeyboardInterrupt for another, once no compiled module is initialised."""
+    """Raise Terminated for SIGTERM, and KeyboardInterrupt for another signal, once no compiled module is being initialised."""
     if must_wait(number, frame):
         return
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def must_wait(number: int, frame: FrameType | None) -> bool:
-    """Return whether a signal came while a compiled module is initialised: it is sent again, to the same handler, after that."""
+    """Return whether a signal came while a compiled module was being initialised: it is sent again after that."""
     deadline = _deadlines.setdefault(number, time.monotonic() + LONGEST_WAIT)
     if not _is_initialising(frame) or time.monotonic() >= deadline:
         del _deadlines[number]

@@ -8,10 +8,11 @@ import multiprocessing
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
-from importlib.machinery import ExtensionFileLoader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -34,6 +35,35 @@ for _ in range(100):
     pass
 """
 
+# numpy's compiled modules import modules in Python while they are initialised. The first such import gets the signal.
+REAL = """
+import os, signal, sys
+from importlib.machinery import ExtensionFileLoader
+from mlspec.errors import Terminated
+from mlspec.stop_signals import raise_stop
+from tests.waiting import until
+
+class Sender:
+    initialised = None
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        frame = sys._getframe()
+        while frame and cls.initialised is None:
+            if isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
+                cls.initialised = frame.f_locals["self"].name
+                os.kill(os.getpid(), signal.SIGTERM)
+            frame = frame.f_back
+
+signal.signal(signal.SIGTERM, raise_stop)
+sys.meta_path.insert(0, Sender)
+try:
+    import numpy
+    until(lambda: False)
+except Terminated:
+    print(Sender.initialised, Sender.initialised in sys.modules)
+"""
+
 
 @pytest.fixture(params=["SIGTERM", "SIGINT"])
 def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
@@ -54,15 +84,22 @@ def initialise(signals: list[signal.Signals], module: ModuleType) -> None:
     module.initialised = True  # type: ignore[attr-defined]
 
 
-@pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
-    """Imports a compiled module that is sent signals while it is initialised; only its own code is made up."""
+@pytest.fixture(params=["create_dynamic", "exec_dynamic"])
+def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+    """Imports a compiled module that is sent signals while it is initialised, in either of the two ways (PEP 489).
+
+    Only the module's own code is made up.
+    """
 
     def load(*signals: signal.Signals) -> ModuleType:
         module = ModuleType("compiled")
+        loader = ExtensionFileLoader("compiled", "compiled.so")
         with monkeypatch.context() as patch:
-            patch.setattr(_imp, "exec_dynamic", partial(initialise, list(signals)))
-            ExtensionFileLoader("compiled", "compiled.so").exec_module(module)
+            patch.setattr(_imp, request.param, lambda _: initialise(list(signals), module))
+            if request.param == "exec_dynamic":
+                loader.exec_module(module)
+            else:
+                loader.create_module(ModuleSpec("compiled", loader))
         return module
 
     return load
@@ -101,6 +138,13 @@ def test_a_signal_while_a_compiled_module_is_initialised_is_raised_after_it(
         modules.append(compiled(number))
         wait_for_signal()
     assert [module.initialised for module in modules] == [True]
+
+
+def test_a_real_compiled_module_is_initialised_whole_before_the_signal_is_raised() -> None:
+    done = subprocess.run([sys.executable, "-c", REAL], capture_output=True, text=True, check=True)
+    name, whole = done.stdout.split()
+    assert name.startswith("numpy.")
+    assert whole == "True"
 
 
 def test_a_compiled_module_that_takes_too_long_stops_nobody_from_ending(
