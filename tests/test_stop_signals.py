@@ -1,4 +1,4 @@
-"""A signal to stop is raised, and never while a compiled module is initialised, which may make an ImportError of it."""
+"""A signal to stop is raised, also where a compiled module would make an ImportError of it, or Python ignores it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -40,7 +42,7 @@ REAL = """
 import os, signal, sys
 from importlib.machinery import ExtensionFileLoader
 from mlspec.errors import Terminated
-from mlspec.stop_signals import raise_stop
+from mlspec.stop_signals import handle_signal
 from tests.waiting import until
 
 class Sender:
@@ -55,7 +57,7 @@ class Sender:
                 os.kill(os.getpid(), signal.SIGTERM)
             frame = frame.f_back
 
-signal.signal(signal.SIGTERM, raise_stop)
+handle_signal(signal.SIGTERM)
 sys.meta_path.insert(0, Sender)
 try:
     import numpy
@@ -69,7 +71,7 @@ except Terminated:
 def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
     """A signal that is handled as a command handles it."""
     found = signal.Signals[request.param]
-    before = signal.signal(found, stop_signals.raise_stop)
+    before = stop_signals.handle_signal(found)
     yield found
     signal.signal(found, before)
 
@@ -113,6 +115,22 @@ def wait_for_signal() -> None:
     until(lambda: False)
 
 
+class Referent:
+    """What a weak reference is to."""
+
+
+def run_callback(act: Callable[[], object]) -> None:
+    """Do something in the callback of a weak reference: Python ignores what is raised in it."""
+    referent = Referent()
+    reference = weakref.ref(referent, lambda _: act())
+    del referent
+    assert reference() is None
+
+
+def raise_error(error: type[BaseException]) -> None:
+    raise error
+
+
 def test_a_signal_is_raised_at_once(number: signal.Signals) -> None:
     with pytest.raises(stopped_by(number)):
         os.kill(os.getpid(), number)
@@ -145,6 +163,40 @@ def test_a_real_compiled_module_is_initialised_whole_before_the_signal_is_raised
     name, whole = done.stdout.split()
     assert name.startswith("numpy.")
     assert whole == "True"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signal_whose_exception_python_ignores_is_raised_after_that(
+    number: signal.Signals, times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(stopped_by(number)):  # noqa: PT012  (the signal comes in the second)
+        for _ in range(times):
+            run_callback(partial(os.kill, os.getpid(), number))
+        wait_for_signal()
+    assert capsys.readouterr().err == ""
+
+
+def test_other_exceptions_that_python_ignores_are_still_said(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda ignored: said.append(ignored.exc_type))
+    stop_signals._watch_ignored_exceptions.__wrapped__()
+    signal.signal(number, signal.default_int_handler)  # of a program that called mlspec before
+    for error in (ValueError, stopped_by(number)):
+        run_callback(partial(raise_error, error))
+    assert said == [ValueError, stopped_by(number)]
+
+
+def test_a_signal_that_counts_once_counts_when_its_exception_is_not_ignored(number: signal.Signals) -> None:
+    stop_signals.handle_signal(number, once=True)
+    try:
+        with pytest.raises(stopped_by(number)):  # noqa: PT012  (the signal comes in the second)
+            run_callback(partial(os.kill, os.getpid(), number))
+            wait_for_signal()
+        os.kill(os.getpid(), number)
+    finally:
+        stop_signals._forget_signals()
 
 
 def test_a_compiled_module_that_takes_too_long_stops_nobody_from_ending(

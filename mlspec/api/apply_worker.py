@@ -19,7 +19,7 @@ from mlspec.engine.provision import apply_plan
 from mlspec.errors import MlspecError, Refused, Terminated
 from mlspec.plan.approval import missing_approvals
 from mlspec.plan.saved import check_fresh
-from mlspec.stop_signals import raise_stop
+from mlspec.stop_signals import handle_signal
 
 _HINT = "review plan(), then approve it: apply(destroy=True), or apply(protected=True) for a protected target"
 
@@ -28,8 +28,8 @@ def main() -> None:
     """Answer one request on the standard input."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no part of the answer
-    signal.signal(signal.SIGINT, raise_stop)  # a shell starts what runs in its background without
-    signal.signal(signal.SIGTERM, raise_stop)
+    handle_signal(signal.SIGINT)  # a shell starts what runs in its background without
+    handle_signal(signal.SIGTERM)
     request: ApplyRequest = pickle.load(sys.stdin.buffer)  # noqa: S301  (of the process that has started this one)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -18,7 +18,7 @@ from mlspec.cli import messages
 from mlspec.cli.log_options import log_options, set_up_logging
 from mlspec.cli.streams import find_lost_output, open_standard_streams
 from mlspec.errors import Exit, MlspecError, Terminated
-from mlspec.stop_signals import raise_stop
+from mlspec.stop_signals import handle_signal
 
 # The commands and their texts in --help. The module is mlspec.cli.commands.<name>, with _ for -, and `command` in it the command.
 COMMANDS = {
@@ -171,9 +171,9 @@ def _run_command(argv: list[str]) -> int:
 
 def _handle_stop_signals() -> dict[int, Any]:
     """Let SIGTERM end the command by an exception, and SIGINT unless it is ignored; return the handlers before, by signal."""
-    handlers: dict[int, Any] = {signal.SIGTERM: signal.signal(signal.SIGTERM, raise_stop)}
+    handlers: dict[int, Any] = {signal.SIGTERM: handle_signal(signal.SIGTERM)}
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        handlers[signal.SIGINT] = signal.signal(signal.SIGINT, raise_stop)
+        handlers[signal.SIGINT] = handle_signal(signal.SIGINT)
     return handlers
 
 

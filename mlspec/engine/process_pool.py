@@ -14,12 +14,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from types import FrameType
 from typing import Generic, TypeVar
 
 from mlspec.errors import Terminated
 from mlspec.processors import share_processors
-from mlspec.stop_signals import must_wait
+from mlspec.stop_signals import handle_signal
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -83,19 +82,12 @@ def _run_child(work: Callable[[], Result], pipe: Connection, at_once: int) -> No
     on too.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _terminate_once)
+    handle_signal(signal.SIGTERM, once=True)
     share_processors(at_once)
     try:
         pipe.send(work())
     except (KeyboardInterrupt, Terminated):
         os._exit(1)
-
-
-def _terminate_once(number: int, frame: FrameType | None) -> None:
-    if must_wait(number, frame):
-        return
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
 
 
 def _collect_result(worker: _Worker[Result], lost: Callable[[int, int], Result]) -> Result:
