@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlspec.forecast.frame import CUTOFF, ID, MEAN, OBSERVED, STEP, TARGET, TIME, Panel
+from mlspec.forecast.exact_sums import ExactSums
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, OBSERVED, STEP, TARGET, TIME, Layout, Panel
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.quantiles import RAW, add_quantiles, calibrate_windows, quantile_column
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import group_text, score_rows
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.spec.hierarchy import SERIES, Level
 
 _NODE, _SEEN = "\0node", "seen"  # no column of a file has the first name: it stands beside the user's
@@ -58,21 +60,51 @@ def level_nodes(level: Level, columns: pd.DataFrame) -> LevelNodes:
     return LevelNodes(level, nodes, names)
 
 
-def sum_panel(panel: Panel, nodes: LevelNodes, coverage: float) -> Panel:
-    """Return the history of a level's sums, without covariates: a period counts as observed where enough of its series are."""
-    frame = panel.frame
-    layout = replace(panel.layout, known=(), past=(), static=(), computed=(), cold_start=False)
+def sum_panel(panel: PartedPanel, nodes: LevelNodes, coverage: float) -> Panel:
+    """Return the history of a level's sums, without covariates: a period counts as observed where enough of its series are.
+
+    It reads one part of the panel after the other, and is the same to the last bit for any number of parts.
+    """
+    sums = _add_up(panel, nodes, coverage)
+    return Panel(
+        sums, sums[[ID]].drop_duplicates(ignore_index=True), sums[[ID, TIME]][:0], _without_covariates(panel.layout)
+    )
+
+
+def _without_covariates(layout: Layout) -> Layout:
+    return replace(layout, known=(), past=(), static=(), computed=(), cold_start=False)
+
+
+def _history(panel: PartedPanel, nodes: LevelNodes, coverage: float) -> PartedPanel:
+    """Return the history of a level's sums, or of the series themselves."""
     if nodes.level.name == SERIES:
-        return replace(panel, layout=layout)
-    keys = [frame[ID].map(nodes.of_series).rename(ID), frame[TIME]]
-    grouped = frame.groupby(keys, sort=True)
-    sums = grouped[TARGET].sum().reset_index()
-    sums[OBSERVED] = (grouped[OBSERVED].mean() >= coverage).to_numpy()
-    return Panel(sums, sums[[ID]].drop_duplicates(ignore_index=True), sums[[ID, TIME]][:0], layout)
+        return replace(panel, layout=_without_covariates(panel.layout))
+    return sum_panel(panel, nodes, coverage)
+
+
+def _add_up(panel: PartedPanel, nodes: LevelNodes, coverage: float) -> pd.DataFrame:
+    """Return unique_id, ds, y and observed of each sum and period that has rows, sorted."""
+    names, times = pd.Index(sorted(nodes.of_series.unique())), panel.times
+    targets = ExactSums(len(names) * len(times))
+    rows, observed = (np.zeros(len(names) * len(times), dtype="int64") for _ in range(2))
+    for read in panel.part_readers():
+        frame = read().frame
+        node = names.get_indexer(frame[ID].map(nodes.of_series))
+        place, known = node * len(times) + times.get_indexer(frame[TIME]), node >= 0
+        targets.add(place[known], frame[TARGET].to_numpy(dtype="float64")[known])
+        rows += np.bincount(place[known], minlength=len(rows))
+        observed += np.bincount(place[known & frame[OBSERVED].to_numpy()], minlength=len(rows))
+    (places,) = rows.nonzero()
+    return pd.DataFrame(
+        {
+            ID: names[places // len(times)], TIME: times[places % len(times)], TARGET: targets.totals()[places],
+            OBSERVED: observed[places] / rows[places] >= coverage,
+        }
+    )  # fmt: skip
 
 
 def past_sums(
-    past: pd.DataFrame, panel: Panel, nodes: LevelNodes, coverage: float, parts: Mapping[int, int] | None = None
+    past: pd.DataFrame, panel: PartedPanel, nodes: LevelNodes, coverage: float, parts: Mapping[int, int] | None = None
 ) -> pd.DataFrame:
     """Return a backtest's rows of a level's sums: unique_id, cutoff, h, y, mean, scales.
 
@@ -89,20 +121,17 @@ def past_sums(
     sums = grouped[[TARGET, MEAN]].sum(min_count=1)
     sums[TARGET] = sums[TARGET].where(grouped[_SEEN].mean() >= coverage)
     sums = sums.reset_index().astype({STEP: "int64"})
-    history = sum_panel(panel, nodes, coverage)
-    cuts = [_scales_at(history, cutoff) for cutoff in sorted(past[CUTOFF].unique())]
+    history = _history(panel, nodes, coverage)
+    cuts = [
+        series_scales(history.known_at(cutoff)).assign(**{CUTOFF: cutoff}) for cutoff in sorted(past[CUTOFF].unique())
+    ]
     return sums.merge(pd.concat(cuts, ignore_index=True), on=[ID, CUTOFF], how="left")
-
-
-def _scales_at(history: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
-    known = replace(history, frame=history.frame[history.frame[TIME] <= cutoff])
-    return series_scales(known).assign(**{CUTOFF: cutoff})
 
 
 def forecast_sums(
     rows: pd.DataFrame,
     past: pd.DataFrame,
-    panel: Panel,
+    panel: PartedPanel,
     nodes: LevelNodes,
     rules: SumRules,
     parts: Mapping[int, int] | None = None,
@@ -115,7 +144,7 @@ def forecast_sums(
     block = rows[STEP].map(parts) if parts else rows[STEP]
     keys = [rows[ID].map(nodes.of_series).rename(ID), block.rename(STEP)]
     sums = rows.groupby(keys, sort=True)[[MEAN, *columns]].sum().reset_index().astype({STEP: "int64"})
-    scales = series_scales(sum_panel(panel, nodes, rules.coverage))
+    scales = series_scales(_history(panel, nodes, rules.coverage))
     ahead = sums[[ID, STEP, MEAN]].merge(scales, on=ID, how="left")
     made = add_quantiles(ahead, past_sums(past, panel, nodes, rules.coverage, parts), rules.quantiles)
     for name in columns:
@@ -137,7 +166,7 @@ def _widen_to_means(sums: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFr
     return sums.assign(**wider)
 
 
-def score_level(past: pd.DataFrame, panel: Panel, nodes: LevelNodes, rules: SumRules) -> dict[str, Any]:
+def score_level(past: pd.DataFrame, panel: PartedPanel, nodes: LevelNodes, rules: SumRules) -> dict[str, Any]:
     """Return the accuracy of a level's sums in a backtest, as JSON; the quantiles of each window come from the other windows."""
     sums = past_sums(past, panel, nodes, rules.coverage)
     with_quantiles = calibrate_windows(sums, rules.quantiles)

@@ -28,6 +28,7 @@ from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, TARGET, TIME, Panel
 from mlspec.forecast.levels import LevelNodes, sum_panel
 from mlspec.forecast.scales import FLOOR
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.spec.candidates import AutoEts, Ensemble, Theta
 from mlspec.spec.hierarchy import Reconciliation
 
@@ -74,7 +75,7 @@ class LevelSums:
     panel: Panel
 
     @classmethod
-    def of(cls, panel: Panel, levels: Sequence[LevelNodes], coverage: float) -> LevelSums:
+    def of(cls, panel: PartedPanel, levels: Sequence[LevelNodes], coverage: float) -> LevelSums:
         """Return the sums of a panel."""
         parts = [(nodes, sum_panel(panel, nodes, coverage)) for nodes in levels]
         frames = [part.frame.assign(**{ID: _names(nodes, part.frame[ID])}) for nodes, part in parts]

@@ -41,7 +41,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         competitors = gather_competitors(panel, model, serving, pool)
         outcome = compete(panel, model, competitors, progress, pool, KeptResults(request.kept).make)
         if is_reconciled(spec):
-            outcome = reconcile_outcome(request, spec, panel.whole(), outcome, progress, pool)
+            outcome = reconcile_outcome(request, spec, panel, outcome, progress, pool)
     text = panel.layout.frequency.format_period
     champion = outcome.champion_rows
     facts = _backtest_facts(spec, outcome, code_gone) | {
@@ -51,7 +51,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         ),
     }
     if spec.dataset.levels:
-        facts["levels"] = score_levels(request, spec, panel.whole(), champion)
+        facts["levels"] = score_levels(request, spec, panel, champion)
     if panel.layout.cold_start:
         facts["notes"] += [_cold_start_note(champion)]
     outputs = {

@@ -73,7 +73,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     rows = split_by_traffic(forecasts, names, traffic)
     files = {"forecast": write_pieces(rows.divide(), request.out / "forecast.parquet")}
     if spec.dataset.hierarchy is not None:
-        files |= write_levels(request, spec, panel.whole(), rows.whole(), traffic)
+        files |= write_levels(request, spec, panel, rows.whole(), traffic)
     shadows = [forecasts[version] for version, share in traffic.items() if share == 0]
     if shadows:
         files["shadow"] = write_pieces(ForecastRows.join(shadows).divide(), request.out / "shadow.parquet")
@@ -103,7 +103,7 @@ def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, an
     rows = with_user_columns(spec, cutoff, names, predicted)
     files = {"forecast": write_table(rows, request.out / "forecast.parquet")}
     if spec.dataset.hierarchy is not None:
-        files |= write_levels(request, spec, open_panel(request, spec).whole(), rows, _traffic_shares(request))
+        files |= write_levels(request, spec, open_panel(request, spec), rows, _traffic_shares(request))
     return StepResult(files, _forecast_facts(len(rows), layout, cutoff))
 
 
@@ -177,7 +177,7 @@ def forecast_version(
     if is_reconciled(spec):
         known = {FLOOR: predicted[ID].map(scales[FLOOR]), STEP: times.get_indexer(predicted[TIME]) + 1}
         rows = predicted.assign(**known)
-        rows = reconcile_forecast(request, spec, panel.whole(), rows, read_table(backtest), model, workers)
+        rows = reconcile_forecast(request, spec, panel, rows, read_table(backtest), model, workers)
         predicted = rows[[*predicted]]
     calibration = Calibration.of(
         _read_champion(backtest, spec.model.quantiles),

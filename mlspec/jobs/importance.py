@@ -13,7 +13,7 @@ from mlspec.forecast.importance import Importances, measure_importances
 from mlspec.forecast.windows import backtest_windows
 from mlspec.jobs.context import active_series, read_spec, require_option, segment_columns
 from mlspec.jobs.model_code import locate_chosen
-from mlspec.jobs.parted_panel import open_parts
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.jobs.process_workers import processors_of_this_machine
 from mlspec.spec.faults import did_you_mean
 from mlspec.spec.forecast import Forecast
@@ -38,7 +38,7 @@ def run(request: StepRequest, progress: Progress) -> MeasuredDrivers:
     BrokenModel if the candidate has a model of the project's own whose code is not here.
     """
     spec = read_spec(request)
-    parts = open_parts(request, spec)
+    parts = open_panel(request, spec)
     panel = parts.part_readers()[0]()
     candidate = families.from_json(require_option(request.options, "candidate", "backtest"))
     chosen = locate_chosen(candidate, spec, request.root, request.inputs)

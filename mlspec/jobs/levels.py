@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from mlspec.forecast.entrant_forecasts import CHAMPION
-from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, Panel
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP
 from mlspec.forecast.levels import LevelNodes, SumRules, forecast_sums, level_nodes, name_sums, score_level, week_parts
 from mlspec.forecast.quantiles import quantile_column
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import hierarchy_columns, require_input
 from mlspec.jobs.files import read_chosen_rows, write_table
 from mlspec.spec.calendar import DAYS as WEEKDAYS
@@ -23,7 +24,7 @@ from mlspec.state.step import LEVELS, WEEKS, StepRequest
 
 
 def write_levels(
-    request: StepRequest, spec: Forecast, panel: Panel, rows: pd.DataFrame, traffic: Mapping[str, int]
+    request: StepRequest, spec: Forecast, panel: PartedPanel, rows: pd.DataFrame, traffic: Mapping[str, int]
 ) -> dict[str, Path]:
     """Write the forecasts of the levels, and by week those of days, and return the files by role; none without a hierarchy.
 
@@ -65,7 +66,9 @@ def sum_rules(spec: Forecast) -> SumRules:
     return SumRules(spec.model.quantiles, spec.dataset.actuals.min_coverage)
 
 
-def score_levels(request: StepRequest, spec: Forecast, panel: Panel, champion: pd.DataFrame) -> list[dict[str, Any]]:
+def score_levels(
+    request: StepRequest, spec: Forecast, panel: PartedPanel, champion: pd.DataFrame
+) -> list[dict[str, Any]]:
     """Return the accuracy of each level in a backtest; empty without a hierarchy."""
     columns = hierarchy_columns(request, spec)
     return [score_level(champion, panel, level_nodes(level, columns), sum_rules(spec)) for level in spec.dataset.levels]
@@ -95,7 +98,7 @@ def _champion_rows(request: StepRequest, version: str, *, alone: bool) -> pd.Dat
 
 def _table(
     spec: Forecast,
-    panel: Panel,
+    panel: PartedPanel,
     sums: pd.DataFrame,
     nodes: LevelNodes,
     times: list[pd.Timestamp],

@@ -19,7 +19,7 @@ from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import score_rows
 from mlspec.forecast.windows import backtest_windows
 from mlspec.jobs.check import run as run_check
-from mlspec.jobs.parted_panel import open_parts
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.jobs.runtime import single_threaded
 from mlspec.models.code import find_model_code
 from mlspec.models.fork_client import end_idle_servers
@@ -72,7 +72,7 @@ def _checked_panel(spec: Forecast, resolved: Mapping[str, Any], root: Path, fold
         broken = next((check["message"] for check in result.facts["checks"] if not check["ok"]), "it has no rows")
         raise DataError(f"the data breaks its contract: {broken}", hint="mlspec validate --data names the cells")
     request = StepRequest("backtest", resolved, root, folder, dict(result.outputs), {})
-    return open_parts(request, spec).part_readers()[0]()
+    return open_panel(request, spec).part_readers()[0]()
 
 
 def _few_series(panel: Panel) -> Panel:

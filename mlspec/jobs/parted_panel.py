@@ -18,14 +18,6 @@ from mlspec.state.step import StepRequest
 
 
 def open_panel(request: StepRequest, spec: Forecast) -> PartedPanel:
-    """Return the panel of `read_panel`; one that is kept in several parts is read part by part, when it is needed.
-
-    The levels of a hierarchy are sums over all series: then it is read as a whole. Raises as `read_panel` does.
-    """
-    return read_panel(request, spec) if spec.dataset.hierarchy is not None else open_parts(request, spec)
-
-
-def open_parts(request: StepRequest, spec: Forecast) -> PartedPanel:
     """Return the panel of `read_panel`, of which each part is read when it is needed. A small one has one part, and is read now.
 
     A digest of its name puts a series into its part (`series_parts.place_series`). So the series of one part are like all others,

@@ -12,7 +12,7 @@ from mlspec.forecast import candidates as families
 from mlspec.forecast.artifact import ModelArtifact, load_model
 from mlspec.forecast.backtest import Say, forecast_windows
 from mlspec.forecast.entrant_forecasts import CHAMPION
-from mlspec.forecast.frame import CANDIDATE, MEAN, STEP, TIME, Panel
+from mlspec.forecast.frame import CANDIDATE, MEAN, STEP, TIME
 from mlspec.forecast.levels import level_nodes
 from mlspec.forecast.quantiles import calibrate_windows, own_column
 from mlspec.forecast.reconcile import (
@@ -28,6 +28,7 @@ from mlspec.forecast.reconcile import (
 )
 from mlspec.forecast.scores import score_rows
 from mlspec.forecast.selection import CompetitionResult
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import Workers
 from mlspec.jobs.context import hierarchy_columns
 from mlspec.jobs.levels import score_levels
@@ -43,7 +44,7 @@ def is_reconciled(spec: Forecast) -> bool:
 
 
 def reconcile_outcome(
-    request: StepRequest, spec: Forecast, panel: Panel, outcome: CompetitionResult, say: Say, workers: Workers
+    request: StepRequest, spec: Forecast, panel: PartedPanel, outcome: CompetitionResult, say: Say, workers: Workers
 ) -> CompetitionResult:
     """Return the result of a backtest with the champion's forecasts corrected, and scored so. Its rows have the levels' own, too.
 
@@ -74,7 +75,7 @@ def reconcile_outcome(
 def reconcile_forecast(
     request: StepRequest,
     spec: Forecast,
-    panel: Panel,
+    panel: PartedPanel,
     rows: pd.DataFrame,
     past: pd.DataFrame,
     model: Path,
@@ -99,13 +100,13 @@ def reconcile_forecast(
     return _with_mean(rows, pd.Series(corrected, index=rows.index), spec)
 
 
-def _level_sums(request: StepRequest, spec: Forecast, panel: Panel) -> LevelSums:
+def _level_sums(request: StepRequest, spec: Forecast, panel: PartedPanel) -> LevelSums:
     columns = hierarchy_columns(request, spec)
     nodes = [level_nodes(level, columns) for level in spec.dataset.levels]
     return LevelSums.of(panel, nodes, spec.dataset.actuals.min_coverage)
 
 
-def _method(spec: Forecast, panel: Panel, sums: LevelSums) -> tuple[Reconciliation, str]:
+def _method(spec: Forecast, panel: PartedPanel, sums: LevelSums) -> tuple[Reconciliation, str]:
     return fitting_method(spec.dataset.reconcile, len(panel.series) + len(sums.panel.series))
 
 
@@ -140,7 +141,7 @@ def _with_mean(rows: pd.DataFrame, mean: pd.Series, spec: Forecast) -> pd.DataFr
 def _gain_note(
     request: StepRequest,
     spec: Forecast,
-    panel: Panel,
+    panel: PartedPanel,
     before: pd.DataFrame,
     after: pd.DataFrame,
     method: Reconciliation,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlspec.forecast.frame import Layout, Panel
 from mlspec.forecast.frequency import parse_frequency
-from mlspec.forecast.levels import SumRules, forecast_sums, level_nodes, score_level
+from mlspec.forecast.levels import SumRules, forecast_sums, level_nodes, score_level, sum_panel
 from mlspec.spec.hierarchy import Level
 
 SERIES, RULES = ["a", "b"], SumRules((0.1, 0.5, 0.9), 1.0)
@@ -61,6 +63,15 @@ def test_only_the_side_on_which_the_mean_lies_is_widened(missed: float) -> None:
     assert sums[near].tolist() == [200.0, 200.0]
     for name in ("q0.5", far):
         assert ((sums[name] - 200) / missed).between(1, 3).all()
+
+
+def test_a_period_of_a_sum_is_known_where_enough_of_its_series_are() -> None:
+    known = panel()
+    unsold = known.frame.assign(observed=known.frame["unique_id"].eq("a") | (known.frame.index % PERIODS != 3))
+    for coverage, expected in ((1.0, [3]), (0.5, [])):
+        sums = sum_panel(replace(known, frame=unsold), TOTAL, coverage).frame
+        assert sums["y"].tolist() == [2 * value for value in known.frame["y"][:PERIODS]]
+        assert sums.index[~sums["observed"]].tolist() == expected
 
 
 def test_the_backtest_scores_the_widened_interval() -> None:

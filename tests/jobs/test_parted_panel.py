@@ -13,10 +13,10 @@ from pandas.testing import assert_frame_equal
 from mlspec.engine.importance import Drivers
 from mlspec.engine.rows import PlainRows
 from mlspec.forecast import series_parts
-from mlspec.forecast.frame import ID, Panel
+from mlspec.forecast.frame import ID
 from mlspec.jobs import context, importance
 from mlspec.jobs.context import read_spec
-from mlspec.jobs.parted_panel import open_panel, open_parts
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.state.step import StepRequest
 from tests.jobs.pipeline import Pipeline
 
@@ -29,17 +29,24 @@ DAYS = pd.date_range("2023-12-01", "2024-02-11")
 
 def sales() -> str:
     rows = [
-        f"{day:%Y-%m-%d},S{place % 3},I{place},{(5 * place + 3 * day.dayofweek + day.day) % 17}"
+        f"{day:%Y-%m-%d},S{place % 3},I{place},{(5 * place + 3 * day.dayofweek + day.day) % 17 / 10}"
         for place in range(14) for day in DAYS[9 * (place % 4) :]
     ]  # fmt: skip
     return "\n".join(["date,store,sku,units", *rows])
 
 
-def run_all(folder: Path, most_rows: int) -> Pipeline:
+def run_all(folder: Path, most_rows: int, **levels: Any) -> Pipeline:
     """All steps in turn, with parts of so many rows at most."""
     folder.mkdir()
     source = {"uri": "data/sales.csv"}
-    dataset = {"source": source, "time": "date", "series": ["store", "sku"], "target": "units", "frequency": "D"}
+    dataset = {
+        "source": source,
+        "time": "date",
+        "series": ["store", "sku"],
+        "target": "units",
+        "frequency": "D",
+        **levels,
+    }
     model = {"horizon": 7, "candidates": CANDIDATES, "backtest": {"windows": 3, "step": 7}}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(series_parts, "PART_ROWS", most_rows)
@@ -50,10 +57,14 @@ def run_all(folder: Path, most_rows: int) -> Pipeline:
     return line
 
 
-@pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pipeline, Pipeline]:
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"hierarchy": {"levels": ["store"], "reconcile": "mint-shrink"}}],
+    ids=["series", "levels"],
+)
+def lines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pipeline, Pipeline]:
     folder = tmp_path_factory.mktemp("parts")
-    return run_all(folder / "one", 10**6), run_all(folder / "many", 300)
+    return run_all(folder / "one", 10**6, **request.param), run_all(folder / "many", 300, **request.param)
 
 
 def test_all_files_but_the_panels_are_the_same_in_any_number_of_parts(lines: tuple[Pipeline, Pipeline]) -> None:
@@ -95,13 +106,6 @@ def test_what_drives_a_large_panel_is_measured_on_the_series_of_one_part(
 
 def test_the_series_of_one_part_have_all_their_rows_and_the_same_values(lines: tuple[Pipeline, Pipeline]) -> None:
     one, many = (StepRequest("backtest", line.spec, line.root, line.root, dict(line.files)) for line in lines)
-    part, whole = (open_parts(request, read_spec(request)).part_readers()[0]() for request in (many, one))
+    part, whole = (open_panel(request, read_spec(request)).part_readers()[0]() for request in (many, one))
     assert 0 < part.frame[ID].nunique() < whole.frame[ID].nunique() == 14
     assert_frame_equal(part.frame, whole.select_series(part.series_lengths.index).frame)
-
-
-def test_the_levels_of_a_hierarchy_are_sums_over_the_whole_panel(lines: tuple[Pipeline, Pipeline]) -> None:
-    line = lines[1]
-    spec = {**line.spec, "dataset": {**line.spec["dataset"], "hierarchy": ["store", "sku"]}}
-    request = StepRequest("backtest", spec, line.root, line.root, dict(line.files))
-    assert isinstance(open_panel(request, read_spec(request)), Panel)

@@ -128,6 +128,10 @@ MUTATIONS = (
              "return dealt if is_apart else None", "return dealt",
              "tests/jobs/test_check_in_parts.py::test_files_of_any_kind_are_checked_the_same_in_parts"),
     # --- levels, stock-outs and outliers ---
+    Mutation("a sum of parts is exact", "forecast/exact_sums.py",
+             "rest = rest - np.ldexp(digits, power)", "rest = rest - rest", "tests/forecast/test_exact_sums.py"),
+    Mutation("a period of a sum is known where enough of its series are", "forecast/levels.py",
+             "observed[places] / rows[places] >= coverage", "observed[places] > 0", "tests/forecast/test_levels.py"),
     Mutation("a window is reconciled by the errors of the others", "forecast/reconcile.py",
              "BaseErrors.measured(champion[~own], level_rows[~of_levels], MEAN)",
              "BaseErrors.measured(champion, level_rows, MEAN)",
