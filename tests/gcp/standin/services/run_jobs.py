@@ -72,16 +72,20 @@ class Executions:
             return execution
         given = execution.template
         retries = given.max_retries if given.WhichOneof("retries") else RETRIES
-        tasks = self._tasks[execution.name]
+        tasks, ended = self._tasks[execution.name], list[_Task]()
         for index, task in enumerate(tasks):
             last = task.runs[-1]
             self._late(execution, task)
-            if last.done and not last.told:
+            if not last.done:  # asked once: a program that ends later is seen to have ended by the next look
+                continue
+            if not last.told:
                 last.told = True
                 tell(self._cloud, execution, last, late=task.late)
-            if last.done and not last.succeeded and not task.cancelled and len(task.runs) <= retries:
+            if not last.succeeded and not task.cancelled and len(task.runs) <= retries:
                 self._attempt(execution, index)
-        self._count(execution, tasks)
+            else:
+                ended.append(task)
+        self._count(execution, tasks, ended)
         if not execution.running_count:
             self._complete(execution)
         return execution
@@ -94,8 +98,7 @@ class Executions:
             task.runs[-1].kill()
 
     @staticmethod
-    def _count(execution: Any, tasks: list[_Task]) -> None:
-        ended = [task for task in tasks if task.runs[-1].done]
+    def _count(execution: Any, tasks: list[_Task], ended: list[_Task]) -> None:
         execution.running_count = len(tasks) - len(ended)
         execution.cancelled_count = sum(task.cancelled for task in ended)
         execution.succeeded_count = sum(task.runs[-1].succeeded for task in ended if not task.cancelled)
