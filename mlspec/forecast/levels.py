@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from mlspec.forecast.quantiles import RAW, add_quantiles, calibrate_windows, qua
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import group_text, score_rows
 from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import collect_parts
 from mlspec.spec.hierarchy import SERIES, Level
 
 _NODE, _SEEN = "\0node", "seen"  # no column of a file has the first name: it stands beside the user's
@@ -60,51 +62,70 @@ def level_nodes(level: Level, columns: pd.DataFrame) -> LevelNodes:
     return LevelNodes(level, nodes, names)
 
 
-def sum_panel(panel: PartedPanel, nodes: LevelNodes, coverage: float) -> Panel:
-    """Return the history of a level's sums, without covariates: a period counts as observed where enough of its series are.
+def sum_panels(panel: PartedPanel, levels: Sequence[LevelNodes], coverage: float) -> list[Panel]:
+    """Return the history of each level's sums, without covariates: a period counts as observed where enough of its series are.
 
     It reads one part of the panel after the other, and is the same to the last bit for any number of parts.
     """
-    sums = _add_up(panel, nodes, coverage)
-    return Panel(
-        sums, sums[[ID]].drop_duplicates(ignore_index=True), sums[[ID, TIME]][:0], _without_covariates(panel.layout)
-    )
+    layout, sums = _without_covariates(panel.layout), [_HistoryOfSums(nodes, panel.times) for nodes in levels]
+    for read in panel.part_readers():
+        frame = read().frame
+        for each in sums:
+            each.add(frame)
+    frames = [each.frame(coverage) for each in sums]
+    return [
+        Panel(frame, frame[[ID]].drop_duplicates(ignore_index=True), frame[[ID, TIME]][:0], layout) for frame in frames
+    ]
+
+
+def level_histories(panel: PartedPanel, levels: Sequence[LevelNodes], coverage: float) -> list[PartedPanel]:
+    """Return the history of each level's sums, as `sum_panels` does. The level of the series has theirs."""
+    sums = iter(sum_panels(panel, [nodes for nodes in levels if nodes.level.name != SERIES], coverage))
+    own = replace(panel, layout=_without_covariates(panel.layout))
+    return [own if nodes.level.name == SERIES else next(sums) for nodes in levels]
 
 
 def _without_covariates(layout: Layout) -> Layout:
     return replace(layout, known=(), past=(), static=(), computed=(), cold_start=False)
 
 
-def _history(panel: PartedPanel, nodes: LevelNodes, coverage: float) -> PartedPanel:
-    """Return the history of a level's sums, or of the series themselves."""
-    if nodes.level.name == SERIES:
-        return replace(panel, layout=_without_covariates(panel.layout))
-    return sum_panel(panel, nodes, coverage)
+class _HistoryOfSums:
+    """The sums of one level over all periods, to which one part of a panel after the other is added."""
 
+    def __init__(self, nodes: LevelNodes, times: pd.DatetimeIndex) -> None:
+        self._of_series, self._times = nodes.of_series, times
+        self._names = pd.Index(sorted(nodes.of_series.unique()))
+        places = len(self._names) * len(times)
+        self._targets = ExactSums(places)
+        self._rows, self._observed = (np.zeros(places, dtype="int64") for _ in range(2))
 
-def _add_up(panel: PartedPanel, nodes: LevelNodes, coverage: float) -> pd.DataFrame:
-    """Return unique_id, ds, y and observed of each sum and period that has rows, sorted."""
-    names, times = pd.Index(sorted(nodes.of_series.unique())), panel.times
-    targets = ExactSums(len(names) * len(times))
-    rows, observed = (np.zeros(len(names) * len(times), dtype="int64") for _ in range(2))
-    for read in panel.part_readers():
-        frame = read().frame
-        node = names.get_indexer(frame[ID].map(nodes.of_series))
-        place, known = node * len(times) + times.get_indexer(frame[TIME]), node >= 0
-        targets.add(place[known], frame[TARGET].to_numpy(dtype="float64")[known])
-        rows += np.bincount(place[known], minlength=len(rows))
-        observed += np.bincount(place[known & frame[OBSERVED].to_numpy()], minlength=len(rows))
-    (places,) = rows.nonzero()
-    return pd.DataFrame(
-        {
-            ID: names[places // len(times)], TIME: times[places % len(times)], TARGET: targets.totals()[places],
-            OBSERVED: observed[places] / rows[places] >= coverage,
-        }
-    )  # fmt: skip
+    def add(self, frame: pd.DataFrame) -> None:
+        """Add the rows of some series."""
+        node = self._names.get_indexer(frame[ID].map(self._of_series))
+        place, known = node * len(self._times) + self._times.get_indexer(frame[TIME]), node >= 0
+        self._targets.add(place[known], frame[TARGET].to_numpy(dtype="float64")[known])
+        self._rows += np.bincount(place[known], minlength=len(self._rows))
+        self._observed += np.bincount(place[known & frame[OBSERVED].to_numpy()], minlength=len(self._rows))
+
+    def frame(self, coverage: float) -> pd.DataFrame:
+        """Return unique_id, ds, y and observed of each sum and period that has rows, sorted."""
+        (places,) = self._rows.nonzero()
+        node, period = np.divmod(places, len(self._times))
+        share = self._observed[places] / self._rows[places]
+        return pd.DataFrame(
+            {
+                ID: self._names[node], TIME: self._times[period], TARGET: self._targets.totals()[places],
+                OBSERVED: share >= coverage,
+            }
+        )  # fmt: skip
 
 
 def past_sums(
-    past: pd.DataFrame, panel: PartedPanel, nodes: LevelNodes, coverage: float, parts: Mapping[int, int] | None = None
+    past: pd.DataFrame,
+    history: PartedPanel,
+    nodes: LevelNodes,
+    coverage: float,
+    parts: Mapping[int, int] | None = None,
 ) -> pd.DataFrame:
     """Return a backtest's rows of a level's sums: unique_id, cutoff, h, y, mean, scales.
 
@@ -121,22 +142,27 @@ def past_sums(
     sums = grouped[[TARGET, MEAN]].sum(min_count=1)
     sums[TARGET] = sums[TARGET].where(grouped[_SEEN].mean() >= coverage)
     sums = sums.reset_index().astype({STEP: "int64"})
-    history = _history(panel, nodes, coverage)
-    cuts = [
-        series_scales(history.known_at(cutoff)).assign(**{CUTOFF: cutoff}) for cutoff in sorted(past[CUTOFF].unique())
-    ]
-    return sums.merge(pd.concat(cuts, ignore_index=True), on=[ID, CUTOFF], how="left")
+    cutoffs = sorted(past[CUTOFF].unique())
+    scales = collect_parts(history, partial(_scales_at, cutoffs), begun_by=cutoffs[-1])
+    return sums.merge(scales, on=[ID, CUTOFF], how="left")
+
+
+def _scales_at(cutoffs: Sequence[pd.Timestamp], part: Panel) -> pd.DataFrame:
+    """Return the scales of a part's series, as known at each cutoff."""
+    known = {cutoff: replace(part, frame=part.frame[part.frame[TIME] <= cutoff]) for cutoff in cutoffs}
+    cuts = [series_scales(panel).assign(**{CUTOFF: cutoff}) for cutoff, panel in known.items() if len(panel.frame)]
+    return pd.concat(cuts, ignore_index=True)
 
 
 def forecast_sums(
     rows: pd.DataFrame,
     past: pd.DataFrame,
-    panel: PartedPanel,
+    history: PartedPanel,
     nodes: LevelNodes,
     rules: SumRules,
     parts: Mapping[int, int] | None = None,
 ) -> pd.DataFrame:
-    """Return unique_id, h, mean and quantiles of a level's sums. `rows` are the same of the series.
+    """Return unique_id, h, mean and quantiles of a level's sums. `rows` are the same of the series, and `history` is the level's.
 
     Where the backtest has no error of such a sum, the quantiles are the sums of those of the series: as if all missed to one side.
     """
@@ -144,9 +170,9 @@ def forecast_sums(
     block = rows[STEP].map(parts) if parts else rows[STEP]
     keys = [rows[ID].map(nodes.of_series).rename(ID), block.rename(STEP)]
     sums = rows.groupby(keys, sort=True)[[MEAN, *columns]].sum().reset_index().astype({STEP: "int64"})
-    scales = series_scales(_history(panel, nodes, rules.coverage))
+    scales = series_scales(history)
     ahead = sums[[ID, STEP, MEAN]].merge(scales, on=ID, how="left")
-    made = add_quantiles(ahead, past_sums(past, panel, nodes, rules.coverage, parts), rules.quantiles)
+    made = add_quantiles(ahead, past_sums(past, history, nodes, rules.coverage, parts), rules.quantiles)
     for name in columns:
         sums[name] = made[name].where(made[name].notna(), sums[name])
     return _widen_to_means(sums, rules.quantiles)
@@ -166,9 +192,9 @@ def _widen_to_means(sums: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFr
     return sums.assign(**wider)
 
 
-def score_level(past: pd.DataFrame, panel: PartedPanel, nodes: LevelNodes, rules: SumRules) -> dict[str, Any]:
+def score_level(past: pd.DataFrame, history: PartedPanel, nodes: LevelNodes, rules: SumRules) -> dict[str, Any]:
     """Return the accuracy of a level's sums in a backtest, as JSON; the quantiles of each window come from the other windows."""
-    sums = past_sums(past, panel, nodes, rules.coverage)
+    sums = past_sums(past, history, nodes, rules.coverage)
     with_quantiles = calibrate_windows(sums, rules.quantiles)
     kept = with_quantiles.assign(**{MEAN: with_quantiles[RAW]})
     kept = _widen_to_means(kept, rules.quantiles)

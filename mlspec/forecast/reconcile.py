@@ -26,7 +26,7 @@ import pandas as pd
 from mlspec.errors import MissingExtra
 from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, TARGET, TIME, Panel
-from mlspec.forecast.levels import LevelNodes, sum_panel
+from mlspec.forecast.levels import LevelNodes, sum_panels
 from mlspec.forecast.scales import FLOOR
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.spec.candidates import AutoEts, Ensemble, Theta
@@ -77,7 +77,7 @@ class LevelSums:
     @classmethod
     def of(cls, panel: PartedPanel, levels: Sequence[LevelNodes], coverage: float) -> LevelSums:
         """Return the sums of a panel."""
-        parts = [(nodes, sum_panel(panel, nodes, coverage)) for nodes in levels]
+        parts = list(zip(levels, sum_panels(panel, levels, coverage), strict=True))
         frames = [part.frame.assign(**{ID: _names(nodes, part.frame[ID])}) for nodes, part in parts]
         frame = pd.concat(frames, ignore_index=True).sort_values([ID, TIME], ignore_index=True)
         series = frame[[ID]].drop_duplicates(ignore_index=True)

@@ -10,7 +10,16 @@ import pandas as pd
 
 from mlspec.forecast.entrant_forecasts import CHAMPION
 from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP
-from mlspec.forecast.levels import LevelNodes, SumRules, forecast_sums, level_nodes, name_sums, score_level, week_parts
+from mlspec.forecast.levels import (
+    LevelNodes,
+    SumRules,
+    forecast_sums,
+    level_histories,
+    level_nodes,
+    name_sums,
+    score_level,
+    week_parts,
+)
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import hierarchy_columns, require_input
@@ -38,19 +47,23 @@ def write_levels(
     past = _serving_errors(request, traffic)
     columns, rules = hierarchy_columns(request, spec), sum_rules(spec)
     levels = [level_nodes(level, columns) for level in spec.dataset.levels]
+    nodes_of_weeks = [*levels, level_nodes(Level(SERIES, spec.dataset.series), columns)]
+    histories = level_histories(panel, nodes_of_weeks, rules.coverage)
     tables: dict[str, pd.DataFrame] = {}
     if levels:
-        sums = [(nodes, forecast_sums(forecast, past, panel, nodes, rules)) for nodes in levels]
+        sums = [
+            (nodes, forecast_sums(forecast, past, history, nodes, rules))
+            for nodes, history in zip(levels, histories[:-1], strict=True)
+        ]
         tables[LEVELS] = pd.concat(
             [_table(spec, panel, found, nodes, list(times)) for nodes, found in sums], ignore_index=True
         )
     if has_weeks(spec):
         first_day = WEEKDAYS.index(spec.dataset.calendar.week_start if spec.dataset.calendar else WEEKDAYS[0])
         parts, weeks = week_parts(times, first_day)
-        nodes_of_weeks = [*levels, level_nodes(Level(SERIES, spec.dataset.series), columns)]
         found_weeks = [
-            _table(spec, panel, forecast_sums(forecast, past, panel, nodes, rules, parts), nodes, weeks, parts)
-            for nodes in nodes_of_weeks
+            _table(spec, panel, forecast_sums(forecast, past, history, nodes, rules, parts), nodes, weeks, parts)
+            for nodes, history in zip(nodes_of_weeks, histories, strict=True)
         ]
         tables[WEEKS] = pd.concat(found_weeks, ignore_index=True)
     return {role: write_table(table, request.out / f"{role}.parquet") for role, table in tables.items()}
@@ -71,7 +84,9 @@ def score_levels(
 ) -> list[dict[str, Any]]:
     """Return the accuracy of each level in a backtest; empty without a hierarchy."""
     columns = hierarchy_columns(request, spec)
-    return [score_level(champion, panel, level_nodes(level, columns), sum_rules(spec)) for level in spec.dataset.levels]
+    levels, rules = [level_nodes(level, columns) for level in spec.dataset.levels], sum_rules(spec)
+    histories = level_histories(panel, levels, rules.coverage)
+    return [score_level(champion, history, nodes, rules) for nodes, history in zip(levels, histories, strict=True)]
 
 
 def _serving_errors(request: StepRequest, traffic: Mapping[str, int]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlspec.forecast.frame import Layout, Panel
 from mlspec.forecast.frequency import parse_frequency
-from mlspec.forecast.levels import SumRules, forecast_sums, level_nodes, score_level, sum_panel
+from mlspec.forecast.levels import SumRules, forecast_sums, level_nodes, score_level, sum_panels
 from mlspec.spec.hierarchy import Level
 
 SERIES, RULES = ["a", "b"], SumRules((0.1, 0.5, 0.9), 1.0)
@@ -27,6 +27,10 @@ def panel() -> Panel:
         "y": np.tile([98.0, 103.0, 99.0], 2 * PERIODS // 3), "observed": True,
     })  # fmt: skip
     return Panel(frame, frame[["unique_id"]].drop_duplicates(), frame[:0], Layout(parse_frequency("D"), 2, 7))
+
+
+def total() -> Panel:
+    return sum_panels(panel(), [TOTAL], RULES.coverage)[0]
 
 
 def past(missed: float, noise: float, seed: int, windows: int) -> pd.DataFrame:
@@ -47,7 +51,7 @@ def ahead(series_width: float = 5.0) -> pd.DataFrame:
 def test_the_interval_of_a_sum_holds_its_mean_and_the_mean_is_that_of_its_series(
     missed: float, noise: float, seed: int, windows: int
 ) -> None:
-    sums = forecast_sums(ahead(), past(missed, noise, seed, windows), panel(), TOTAL, RULES)
+    sums = forecast_sums(ahead(), past(missed, noise, seed, windows), total(), TOTAL, RULES)
     assert sums["mean"].tolist() == [200.0, 200.0]
     assert (sums["q0.1"] <= sums["mean"]).all()
     assert (sums["mean"] <= sums["q0.9"]).all()
@@ -58,7 +62,7 @@ def test_the_interval_of_a_sum_holds_its_mean_and_the_mean_is_that_of_its_series
 @pytest.mark.parametrize("missed", [-20.0, 20.0])
 def test_only_the_side_on_which_the_mean_lies_is_widened(missed: float) -> None:
     """Each of two series was missed by 20, give or take 2: sums lie about 40 off, and not around the mean of 200."""
-    sums = forecast_sums(ahead(), past(missed, 2.0, 1, 3), panel(), TOTAL, RULES)
+    sums = forecast_sums(ahead(), past(missed, 2.0, 1, 3), total(), TOTAL, RULES)
     near, far = ("q0.1", "q0.9") if missed > 0 else ("q0.9", "q0.1")
     assert sums[near].tolist() == [200.0, 200.0]
     for name in ("q0.5", far):
@@ -69,13 +73,13 @@ def test_a_period_of_a_sum_is_known_where_enough_of_its_series_are() -> None:
     known = panel()
     unsold = known.frame.assign(observed=known.frame["unique_id"].eq("a") | (known.frame.index % PERIODS != 3))
     for coverage, expected in ((1.0, [3]), (0.5, [])):
-        sums = sum_panel(replace(known, frame=unsold), TOTAL, coverage).frame
+        (sums,) = (found.frame for found in sum_panels(replace(known, frame=unsold), [TOTAL], coverage))
         assert sums["y"].tolist() == [2 * value for value in known.frame["y"][:PERIODS]]
         assert sums.index[~sums["observed"]].tolist() == expected
 
 
 def test_the_backtest_scores_the_widened_interval() -> None:
     """All actual values lie between the mean and the far end, so the interval holds nearly all."""
-    scores = score_level(past(20.0, 2.0, 1, 3), panel(), TOTAL, RULES)["metrics"]
+    scores = score_level(past(20.0, 2.0, 1, 3), total(), TOTAL, RULES)["metrics"]
     assert scores["coverage"] >= 0.5
     assert scores["wape"] == pytest.approx(40 / 240, rel=0.05)

@@ -131,7 +131,7 @@ MUTATIONS = (
     Mutation("a sum of parts is exact", "forecast/exact_sums.py",
              "rest = rest - np.ldexp(digits, power)", "rest = rest - rest", "tests/forecast/test_exact_sums.py"),
     Mutation("a period of a sum is known where enough of its series are", "forecast/levels.py",
-             "observed[places] / rows[places] >= coverage", "observed[places] > 0", "tests/forecast/test_levels.py"),
+             "OBSERVED: share >= coverage", "OBSERVED: share > 0", "tests/forecast/test_levels.py"),
     Mutation("a window is reconciled by the errors of the others", "forecast/reconcile.py",
              "BaseErrors.measured(champion[~own], level_rows[~of_levels], MEAN)",
              "BaseErrors.measured(champion, level_rows, MEAN)",
