@@ -55,8 +55,8 @@ def run_server(
 ) -> str:
     """Serve until a signal comes. Then accept no new requests, finish the running ones, and record the last request counts.
 
-    Return the signal's name. `renew_token` is called every RENEWAL seconds. Raises StateError if the last counts could not be recorded,
-    and a second signal's own exception if it came before the end: running requests may be dropped then.
+    Return the signal's name. `renew_token` is called every RENEWAL seconds. Raises StateError if the last counts could not be
+    recorded, and a second signal's own exception if it came before the end: running requests may be dropped then.
     """
     config = uvicorn.Config(
         app, http=LimitedConnection, ws="none", lifespan="off", loop="asyncio", log_config=None, log_level="critical",

@@ -129,32 +129,39 @@ class StoppedStream(io.StringIO):
         return count
 
 
-@pytest.mark.parametrize("earlier", [(), ("backtest",)], ids=["first step", "second step"])
-def test_a_step_that_is_stopped_as_soon_as_its_name_is_shown_says_where(earlier: tuple[str, ...]) -> None:
+def tell(stream: io.StringIO, *told: tuple[str, str, int, str], stopped: bool = False) -> None:
+    """Tell the progress of steps of three parts each: forecast, step, parts that are done, and what is done. A stop may end it."""
+    with Progress(stream) as progress:
+        for forecast, step, done, text in told:
+            progress(forecast, step, done, 3, text)
+        if stopped:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("earlier", [(), (("demand", "backtest", 3, "candidates scored"),)], ids=["first", "second"])
+def test_a_step_that_is_stopped_as_soon_as_its_name_is_shown_says_where(
+    earlier: tuple[tuple[str, str, int, str], ...],
+) -> None:
     stream = StoppedStream()
-    with pytest.raises(KeyboardInterrupt), Progress(stream) as progress:
-        for step in earlier:
-            progress("demand", step, 2, 2, "candidates scored")
-        progress("demand", "train", 0, 3, "train theta")
+    with pytest.raises(KeyboardInterrupt):
+        tell(stream, *earlier, ("demand", "train", 0, "train theta"))
     assert lines(stream)[-1] == "demand: train: stopped at: train theta (DURATION)"
     assert "stopped" not in "".join(lines(stream)[:-1])
 
 
 def test_a_stop_between_two_steps_stopped_neither() -> None:
     stream = io.StringIO()
-    with pytest.raises(KeyboardInterrupt), Progress(stream) as progress:
-        progress("demand", "train", 0, 3, "train theta")
-        progress("demand", "train", 3, 3, "model stored")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        tell(stream, ("demand", "train", 0, "train theta"), ("demand", "train", 3, "model stored"), stopped=True)
     assert lines(stream)[-1] == "demand: train: model stored (DURATION)"
 
 
 def test_a_stop_while_the_step_before_is_written_is_not_told_of_that_step() -> None:
     stream = StoppedStream()
     stream.stops_after = "train: train theta"
-    with pytest.raises(KeyboardInterrupt), Progress(stream) as progress:
-        progress("bikes", "train", 1, 3, "train theta")  # its failure is an outcome, and the next forecast goes on
-        progress("demand", "check", 0, 3, "read the source")
+    failed = ("bikes", "train", 1, "train theta")  # its failure is an outcome, and the next forecast goes on
+    with pytest.raises(KeyboardInterrupt):
+        tell(stream, failed, ("demand", "check", 0, "read the source"))
     assert lines(stream) == ["bikes: train …", "bikes: train: train theta (DURATION)"]
 
 
