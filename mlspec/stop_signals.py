@@ -53,6 +53,11 @@ def handle_signal(number: int, *, once: bool = False) -> Any:
     return signal.signal(number, _raise_once if once else _raise_stop)
 
 
+def stop_signal_name(stopped: BaseException) -> str:
+    """Return the name of the signal that an exception of `handle_signal` stands for."""
+    return "SIGTERM" if isinstance(stopped, Terminated) else "SIGINT"
+
+
 def _raise_stop(number: int, frame: FrameType | None) -> None:
     if not _must_wait(number, frame):
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt

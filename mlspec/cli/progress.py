@@ -9,6 +9,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
 from typing import Self, TextIO
@@ -24,6 +25,27 @@ _BAR = 16
 SILENCE = 60.0  # seconds without a line, beyond which a step that goes on says how far it is
 
 
+@dataclass(frozen=True)
+class _ShownStep:
+    """What was told last of the step that is shown. It is replaced as a whole, as a signal can come between any two statements."""
+
+    forecast: str
+    step: str
+    began: float
+    done: int
+    total: int
+    text: str
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the step has done all of its work: what stops after that stops no part of it."""
+        return 0 < self.total <= self.done
+
+    def has_name(self, forecast: str, step: str) -> bool:
+        """Return whether this is that step of that forecast."""
+        return (self.forecast, self.step) == (forecast, step)
+
+
 class Progress:
     """Shows the engine's progress on stderr. Use it as a context manager, so that the last line is always finished.
 
@@ -37,9 +59,7 @@ class Progress:
         self.stream = stream or sys.stderr
         self.live = self.stream.isatty()
         self.logged = stream is None and is_json()
-        self._current: tuple[str, str] | None = None
-        self._began = 0.0
-        self._last = ""
+        self._shown: _ShownStep | None = None
         self._places: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -61,48 +81,46 @@ class Progress:
         if self.logged:
             logger.debug("%s (%d of %d)", text, done, total, extra={"forecast": forecast, "step": step})
             return
-        if self._current != (forecast, step):
+        before = self._shown
+        is_new = before is None or not before.has_name(forecast, step)
+        if is_new:
             self._finish_line()
-            self._current, self._began = (forecast, step), self._timer()
-            if not self.live:
-                self._say(f"{self._subject(forecast)}: {step} …")
+        began = self._timer() if is_new or before is None else before.began
+        self._shown = shown = _ShownStep(forecast, step, began, done, total, text)
+        if is_new and not self.live:
+            self._say(f"{self._subject(forecast)}: {step} …")
         self._pace.note(forecast, self._timer(), waits=total == 0)
-        self._last = text
         if self.live:
-            self._draw_bar(done, total, text)
+            self._draw_bar(shown)
         elif self._timer() - self._said_at >= SILENCE:
-            self._say(
-                f"{self._subject(forecast)}: {step}: {done} of {total}, {printable(text)}{self._left(done, total)}"
-            )
+            self._say(f"{self._subject(forecast)}: {step}: {done} of {total}, {printable(text)}{self._left(shown)}")
 
-    def _draw_bar(self, done: int, total: int, text: str) -> None:
-        filled = round(_BAR * done / total) if total else 0
+    def _draw_bar(self, shown: _ShownStep) -> None:
+        filled = round(_BAR * shown.done / shown.total) if shown.total else 0
         bar = f"{'█' * filled}{'░' * (_BAR - filled)}"
-        forecast, step = self._current or ("", "")
-        head = f"{self._subject(forecast)} {step}"
-        line = f"{head}  {bar} {self._timer() - self._began:4.0f} s{self._left(done, total)}  {printable(text)}"
+        head = f"{self._subject(shown.forecast)} {shown.step}"
+        line = f"{head}  {bar} {self._timer() - shown.began:4.0f} s{self._left(shown)}  {printable(shown.text)}"
         self.stream.write(f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}")
         self.stream.flush()
 
     def _finish_line(self, *, failed: bool = False) -> None:
-        if self._current is None:
+        shown, self._shown = self._shown, None
+        if shown is None:
             return
-        forecast, step = self._current
-        taken = self._timer() - self._began
-        stopped = f"{click.style('stopped', fg='red')} at: " if failed else ""
+        taken = self._timer() - shown.began
+        stopped = f"{click.style('stopped', fg='red')} at: " if failed and not shown.is_done else ""
         if self.live:
             self.stream.write("\r\x1b[2K")
-        self._say(f"{self._subject(forecast)}: {step}: {stopped}{printable(self._last)} ({taken:.1f} s)")
-        self._current = None
+        self._say(f"{self._subject(shown.forecast)}: {shown.step}: {stopped}{printable(shown.text)} ({taken:.1f} s)")
 
     def _say(self, line: str) -> None:
         click.echo(line, file=self.stream)
         self._said_at = self._timer()
 
-    def _left(self, done: int, total: int) -> str:
+    def _left(self, shown: _ShownStep) -> str:
         """Return what is left, of the run where one of its forecasts is done, else of the step; empty without an estimate."""
         now = self._timer()
-        run, step = self._pace.seconds_left(now), step_seconds_left(now - self._began, done, total)
+        run, step = self._pace.seconds_left(now), step_seconds_left(now - shown.began, shown.done, shown.total)
         if run is not None:
             return f"; about {time_text(max(run, step or 0.0))} left"
         return "" if step is None else f"; about {time_text(step)} left of this step"

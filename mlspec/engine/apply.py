@@ -20,7 +20,7 @@ from mlspec.engine.outcome import ForecastOutcome, OutcomeStatus
 from mlspec.engine.part_way import RECORDED, stops_part_way
 from mlspec.engine.traffic import deploy_forecast_data, deploy_version
 from mlspec.engine.under_way import PATIENCE, recorded_start
-from mlspec.errors import DataError, GateClosed, MlspecError, WorkUnderWay
+from mlspec.errors import DataError, GateClosed, MlspecError, Terminated, WorkUnderWay
 from mlspec.log_context import forecast_scope
 from mlspec.plan.backoff import ended_pass
 from mlspec.plan.diff import is_only_outdated, plan_changes
@@ -32,6 +32,7 @@ from mlspec.state.pass_steps import steps_of
 from mlspec.state.plan import Change
 from mlspec.state.record import CONDITION_OF, Condition, Event
 from mlspec.state.resource import Kind
+from mlspec.stop_signals import stop_signal_name
 
 logger = logging.getLogger(__name__)
 Outcome = TypeVar("Outcome")
@@ -222,10 +223,16 @@ def _next_change(work: ForecastWork, kind: Kind) -> Change:
     return next(change for change in planned_changes if change.resource == f"{kind}.{work.name}")
 
 
+def _stopper(error: BaseException) -> str:
+    """Return the signal's name, as an operator knows it, or the name of any other exception that stops a run."""
+    is_signal = isinstance(error, KeyboardInterrupt | Terminated)
+    return stop_signal_name(error) if is_signal else type(error).__name__
+
+
 def record_failure(work: ForecastWork, kind: Kind, error: BaseException) -> None:
     """Record that an effect failed, and why. Effects recorded before it stay, and the version that served keeps serving."""
     target, at = work.engine.target, work.engine.clock()
-    message = error.message if isinstance(error, MlspecError) else f"stopped by {type(error).__name__}"
+    message = error.message if isinstance(error, MlspecError) else f"stopped by {_stopper(error)}"
     target.write_journal(work.name, resource=f"{kind}.{work.name}", phase="failed", detail=message, at=at)
     if not isinstance(error, MlspecError):
         return

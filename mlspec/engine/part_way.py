@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mlspec.errors import StoppedPartWay, Terminated
+from mlspec.stop_signals import stop_signal_name
 
 RECORDED = "what was done is recorded"
 
@@ -22,5 +23,4 @@ def stops_part_way(has_begun: Callable[[], bool], *, done: str, hint: str) -> It
     except (KeyboardInterrupt, Terminated) as stopped:
         if not has_begun():
             raise
-        name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
-        raise StoppedPartWay(f"stopped by {name}; {done}", hint=hint) from stopped
+        raise StoppedPartWay(f"stopped by {stop_signal_name(stopped)}; {done}", hint=hint) from stopped

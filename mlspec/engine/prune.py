@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from mlspec.engine import traffic
 from mlspec.engine.context import Engine
@@ -107,6 +108,8 @@ def _good_releases(
 class ForecastPrune:
     """What may go of one forecast, and what stays. `unneeded` are the stored files that nothing needs any more.
 
+    Those that an earlier prune has let go are among them.
+
     `registered` are the versions in a model registry; None where there is none.
     """
 
@@ -129,7 +132,7 @@ class ForecastPrune:
 
 @dataclass(frozen=True)
 class PrunedForecast:
-    """What was removed of one forecast: rows by table, and files that were due. `waiting` files go after a day."""
+    """What was removed of one forecast: rows, and files that were due. `waiting` files go within a day."""
 
     name: str
     rows: int
@@ -152,13 +155,14 @@ class PrunePlan:
     lock_timeout: float = 0.0
     done: list[PrunedForecast] = field(default_factory=list)
     errors: list[MlspecError] = field(default_factory=list)
+    # The files in the list of each forecast before the run, and all files that it removed, whosever list they were in, by sha256.
+    _listed: dict[str, frozenset[str]] = field(default_factory=dict)
+    _removed: dict[str, FileRef] = field(default_factory=dict)
 
     def measure(self, name: str) -> ForecastPrune:
         """Return what may go of one forecast. Writes nothing."""
         decision = self._decide(name)
-        files = tuple(
-            sorted(self.engine.target.find_stored_files(name, decision.pruning.files), key=lambda ref: ref.name)
-        )
+        files = self._unneeded_files(name, decision.pruning)
         aged = self.engine.target.measure_old_rows(name, decision.pruning.before)
         by_age = [
             KindTally(_AGED[table], rows.goes, rows.goes_size, rows.stays, _age_reason(table, decision.pruning))
@@ -170,17 +174,46 @@ class PrunePlan:
         registered = KindTally("registered versions", counts.goes, 0, counts.stays, _WHY_REGISTERED) if counts else None
         return ForecastPrune(name, (*decision.tallies, *by_age), by_file, files, registered)
 
+    def _unneeded_files(self, name: str, pruning: Pruning) -> tuple[FileRef, ...]:
+        """Return the stored files of a forecast that nothing needs after a prune: those let go by it, and by earlier ones."""
+        target = self.engine.target
+        let_go = {ref.sha256: ref for ref in (*target.load_unneeded_files(name), *pruning.files)}
+        refs = [
+            ref
+            for sha256, ref in let_go.items()
+            if sha256 not in pruning.needed and self._file_users.get(sha256, frozenset()) <= {name}
+        ]
+        return tuple(sorted(target.find_stored_files(name, refs), key=lambda ref: ref.name))
+
+    @cached_property
+    def _file_users(self) -> Mapping[str, frozenset[str]]:
+        """The forecasts that name each file. It is read once, as this reads the whole record; it only says what will go."""
+        return self.engine.target.load_file_users()
+
+    @cached_property
+    def _only(self) -> tuple[str, ...] | None:
+        """The forecasts whose files may be removed; None if these are all."""
+        return None if set(self.names) >= set(self.engine.target.forecast_names()) else self.names
+
     def prune_all(self, approve: Callable[[str], None]) -> None:
         """Remove what may go. A forecast that fails stops no other. If `approve` raises, nothing was changed."""
         approve(f"the rows and files listed above, of {', '.join(self.names)}")
         hint = "run the same command again for the rest"
         with stops_part_way(lambda: True, done="a part may be removed already", hint=hint):
+            self._listed = {name: self._listed_files(name) for name in self.names}
             for name in self.names:
                 try:
                     self.done.append(self._prune_forecast(name))
                 except MlspecError as error:
                     logger.debug("the prune failed", exc_info=error)
                     self.errors.append(error)
+
+    def _listed_files(self, name: str) -> frozenset[str]:
+        try:
+            return frozenset(ref.sha256 for ref in self.engine.target.load_unneeded_files(name))
+        except MlspecError as error:  # the prune of this forecast says why, and stops no other
+            logger.debug("the list of unneeded files cannot be read", exc_info=error)
+            return frozenset()
 
     @property
     def exit_code(self) -> Exit:
@@ -195,11 +228,12 @@ class PrunePlan:
                 message = f"{found.row_count} rows are removed, by {self.by}"
                 target.record_settlement(Settlement(name, events=(Event(name, at, "Normal", "Pruned", message),)), at)
             target.prune_records(decision.pruning, at, whole=True)
-            removed: list[FileRef] = []
-            while more := target.remove_unneeded_files(name, at):
-                removed += more
+            while more := target.remove_unneeded_files(name, at, self._only):
+                self._removed |= {ref.sha256: ref for ref in more}
             waiting = target.find_stored_files(name, found.unneeded)
-        return PrunedForecast(name, found.row_count, tuple(removed), tuple(waiting))
+        own = self._listed.get(name, frozenset()) | {ref.sha256 for ref in found.unneeded}
+        removed = tuple(ref for sha256, ref in self._removed.items() if sha256 in own)
+        return PrunedForecast(name, found.row_count, removed, tuple(waiting))
 
     def _decide(self, name: str) -> RetentionDecision:
         target = self.engine.target

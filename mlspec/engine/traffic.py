@@ -145,7 +145,8 @@ def deploy_forecast_data(work: ForecastWork) -> None:
     """Deploy what serves anew, with the data of the newest forecast. No new release: the same versions serve."""
     observed = work.observed
     version, traffic = str(observed.find_fact("deployment", "version")), dict(observed_traffic(observed))
-    message = f"{' and '.join(traffic)} answers from the data of the newest forecast"
+    verb = "answers" if len(traffic) == 1 else "answer"
+    message = f"{' and '.join(traffic)} {verb} from the data of the newest forecast"
     event = Event(work.name, work.engine.clock(), "Normal", "DataDeployed", message, version)
     _record_traffic(work, observed, traffic, observed.ledger, (event,), ())
 

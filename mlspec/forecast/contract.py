@@ -247,7 +247,7 @@ def _check_static(evidence: ContractEvidence) -> CheckResult | None:
     message = (
         f"{count:,} series {'changes' if count == 1 else 'change'} a static column"
         if count
-        else f"{', '.join(columns)} is constant in each series"
+        else f"{', '.join(columns)} {'is' if len(columns) == 1 else 'are'} constant in each series"
     )
     return CheckResult("static", not count, message, count, examples)
 

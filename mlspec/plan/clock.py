@@ -39,7 +39,7 @@ class ClockCorrection:
     def sentence(self) -> str:
         """What was wrong, and what it counts as."""
         return (
-            f"a clock was ahead: {', '.join(self.parts)} was recorded for moments up to {self.newest}, "
+            f"a clock was ahead: it recorded {', '.join(self.parts)} for moments up to {self.newest}, "
             f"later than now ({self.now}); these moments count as now"
         )
 

@@ -68,9 +68,8 @@ def spec_notes(name: str, spec: Forecast) -> tuple[str, ...]:
     sentences = [(key, say(spec)) for key, say in _SENTENCES]
     parts = loop_parts(spec)
     if parts:
-        verb = "act" if len(parts) > 1 else "acts"
-        active_parts = f"{', '.join(parts)} {verb} while `mlspec reconcile` runs, and in each run of its DAG"
-        sentences.append(("loop", f"{active_parts}; apply alone looks at data, model and forecast"))
+        who_acts = f"`mlspec reconcile` and each run of its DAG act on {', '.join(parts)}"
+        sentences.append(("loop", f"{who_acts}; apply alone looks at data, model and forecast"))
     return tuple(f"{name}: {key}: {sentence}" for key, sentence in sentences if sentence)
 
 

@@ -70,11 +70,20 @@ def rollout_verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple
     """Return the verdict of the named alerts on one version's own forecasts. Without alerts it passes: it passed the gate."""
     own = {name: ledger.own.get(name, {}).get(version) for name in names}
     if firing := alerts_firing_on(names, ledger, version):
-        return "fail", f"{', '.join(firing)} fires on what {version} forecast"
+        return "fail", f"{', '.join(firing)} {'fires' if len(firing) == 1 else 'fire'} on what {version} forecast"
     unknown = [name for name, state in own.items() if state != "ok"]
     if unknown:
-        return "inconclusive", f"{', '.join(unknown)} has too little data on {version} yet"
-    return "pass", f"{', '.join(names)} is within its threshold" if names else "no alert under rollback.on judges it"
+        return (
+            "inconclusive",
+            f"{', '.join(unknown)} {'has' if len(unknown) == 1 else 'have'} too little data on {version} yet",
+        )
+    return "pass", _pass_reason(names)
+
+
+def _pass_reason(names: Sequence[str]) -> str:
+    if not names:
+        return "no alert under rollback.on judges it"
+    return f"{', '.join(names)} {'is within its threshold' if len(names) == 1 else 'are within their thresholds'}"
 
 
 def alerts_firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tuple[str, ...]:

@@ -52,7 +52,8 @@ def _decide_on_new_data(wanted: DesiredForecast, observed: Observed, *, due: boo
         return TrainingDecision("a run of schedule.retrain is due, and the data is newer", by_itself=True)
     alerts = alerts_asking_training(wanted.spec, observed)
     names = ", ".join(alert.name for alert in alerts)
-    return TrainingDecision(f"{names} fires, and the data is newer", by_itself=True) if alerts else None
+    verb = "fires" if len(alerts) == 1 else "fire"
+    return TrainingDecision(f"{names} {verb}, and the data is newer", by_itself=True) if alerts else None
 
 
 def alerts_asking_training(spec: Forecast, observed: Observed) -> tuple[AlertRecord, ...]:

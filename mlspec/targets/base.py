@@ -290,10 +290,20 @@ class Target(TargetView, Protocol):
         """
         ...
 
-    def remove_unneeded_files(self, forecast: str, at: str) -> tuple[FileRef, ...]:
+    def load_unneeded_files(self, forecast: str) -> tuple[FileRef, ...]:
+        """Return the files of a forecast that an earlier prune has let go, and that are not removed yet."""
+        ...
+
+    def load_file_users(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of the forecasts that name a file, by sha256; nothing where no two forecasts share a place for files."""
+        ...
+
+    def remove_unneeded_files(
+        self, forecast: str, at: str, only: Collection[str] | None = None, /
+    ) -> tuple[FileRef, ...]:
         """Remove files that nothing has needed for a day, and return them: a bounded number. The caller holds the forecast's lock.
 
-        Where forecasts share a place for files, those of other forecasts are among them.
+        Where forecasts share a place for files, those of other forecasts are among them; with `only`, those of these alone.
         """
         ...
 

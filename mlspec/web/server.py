@@ -12,7 +12,8 @@ from contextlib import suppress
 import uvicorn
 from starlette.types import ASGIApp
 
-from mlspec.errors import MlspecError, UsageError
+from mlspec.errors import MlspecError, Terminated, UsageError
+from mlspec.stop_signals import stop_signal_name
 from mlspec.targets.base import ServedRecord
 from mlspec.web.connection import MOST_CONNECTIONS, LimitedConnection
 from mlspec.web.counts import RequestCounter
@@ -51,11 +52,11 @@ def run_server(
     target: ServedRecord,
     say: Callable[[str], None],
     renew_token: Callable[[], None] | None = None,
-) -> None:
+) -> str:
     """Serve until a signal comes. Then accept no new requests, finish the running ones, and record the last request counts.
 
-    `renew_token` is called every RENEWAL seconds. Afterwards the signal is raised again. Raises StateError if the last counts could
-    not be recorded.
+    Return the signal's name. `renew_token` is called every RENEWAL seconds. Raises StateError if the last counts could not be
+    recorded, and a second signal's own exception if it came before the end: running requests may be dropped then.
     """
     config = uvicorn.Config(
         app, http=LimitedConnection, ws="none", lifespan="off", loop="asyncio", log_config=None, log_level="critical",
@@ -68,12 +69,26 @@ def run_server(
     if renew_token:
         _start_ticking(ended, renew_token, say, RENEWAL)
     try:
-        uvicorn.Server(config).run([listening])
+        return _serve_until_signal(uvicorn.Server(config), listening)
     finally:
         ended.set()
         flusher.join()
         keeper.join(TICK)  # it may still compute predictions, which are no longer needed
         counts.flush_minutes(target, all_=True)
+
+
+def _serve_until_signal(server: uvicorn.Server, listening: socket.socket) -> str:
+    """Serve, and return the name of the signal that ended it. Raises the signal's own exception if requests were dropped.
+
+    uvicorn sends itself each signal again at its end. A process that ignores SIGINT gets no exception by it.
+    """
+    try:
+        server.run([listening])
+    except (KeyboardInterrupt, Terminated) as stopped:
+        if server.force_exit:
+            raise
+        return stop_signal_name(stopped)
+    return "SIGINT"
 
 
 def _allow_open_files(count: int) -> None:

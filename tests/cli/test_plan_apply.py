@@ -300,7 +300,7 @@ def test_what_apply_alone_does_not_do_is_said_by_plan_always_and_by_apply_when_i
     mlspec: Mlspec, quick: Steps
 ) -> None:
     Path("specs/demand.yaml").write_text(spec_text() + "alerts: [{name: accuracy, metric: wape, above: 0.2}]\n")
-    note = "demand: loop: alerts acts while `mlspec reconcile` runs"
+    note = "demand: loop: `mlspec reconcile` and each run of its DAG act on alerts; "
     assert note in mlspec("plan").out
     assert note in mlspec("apply").out
     assert note in mlspec("plan").out

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import click
+import pytest
 
 from mlspec.cli.progress import Progress
 from mlspec.state.plan import Change, Plan, changed_forecasts
@@ -113,6 +114,55 @@ def test_a_step_that_failed_says_where_it_stopped() -> None:
     progress("demand", "train", 1, 3, "train theta")
     progress.__exit__(ValueError, None, None)
     assert click.unstyle(lines(stream)[-1]) == "demand: train: stopped at: train theta (DURATION)"
+
+
+class StoppedStream(io.StringIO):
+    """A stream whose writer is stopped by Ctrl-C right after it wrote a certain text."""
+
+    stops_after = "train …"
+
+    def write(self, text: str) -> int:
+        count = super().write(text)
+        if self.stops_after in text:
+            self.stops_after = "nothing more"
+            raise KeyboardInterrupt
+        return count
+
+
+def tell(stream: io.StringIO, *told: tuple[str, str, int, str], stopped: bool = False) -> None:
+    """Tell the progress of steps of three parts each: forecast, step, parts that are done, and what is done. A stop may end it."""
+    with Progress(stream) as progress:
+        for forecast, step, done, text in told:
+            progress(forecast, step, done, 3, text)
+        if stopped:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("earlier", [(), (("demand", "backtest", 3, "candidates scored"),)], ids=["first", "second"])
+def test_a_step_that_is_stopped_as_soon_as_its_name_is_shown_says_where(
+    earlier: tuple[tuple[str, str, int, str], ...],
+) -> None:
+    stream = StoppedStream()
+    with pytest.raises(KeyboardInterrupt):
+        tell(stream, *earlier, ("demand", "train", 0, "train theta"))
+    assert lines(stream)[-1] == "demand: train: stopped at: train theta (DURATION)"
+    assert "stopped" not in "".join(lines(stream)[:-1])
+
+
+def test_a_stop_between_two_steps_stopped_neither() -> None:
+    stream = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        tell(stream, ("demand", "train", 0, "train theta"), ("demand", "train", 3, "model stored"), stopped=True)
+    assert lines(stream)[-1] == "demand: train: model stored (DURATION)"
+
+
+def test_a_stop_while_the_step_before_is_written_is_not_told_of_that_step() -> None:
+    stream = StoppedStream()
+    stream.stops_after = "train: train theta"
+    failed = ("bikes", "train", 1, "train theta")  # its failure is an outcome, and the next forecast goes on
+    with pytest.raises(KeyboardInterrupt):
+        tell(stream, failed, ("demand", "check", 0, "read the source"))
+    assert lines(stream) == ["bikes: train …", "bikes: train: train theta (DURATION)"]
 
 
 def test_apply_counts_the_forecasts_that_change(mlspec: Mlspec, quick: Steps) -> None:

@@ -145,7 +145,10 @@ def test_a_signal_to_the_whole_group_ends_a_pass_and_each_step_is_recorded(
         os.killpg(loop.pid, number)
         assert loop.ended() == Exit.PARTIAL
     target = LocalTarget(root / ".mlspec")
-    assert len(failures(root)) == at_once
+    recorded = failures(root)
+    assert len(recorded) == at_once
+    # The process that began the others ends them by SIGTERM, which may be first.
+    assert set(recorded) <= {f"stopped by {number.name}", *(["stopped by SIGTERM"] if at_once > 1 else [])}
     for name in ("demand", "second"):
         with target.lock_forecast(name, "apply", "2024-03-01T00:00:00Z", 0.0):
             pass

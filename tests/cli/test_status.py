@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,7 +121,10 @@ def test_there_is_colour_on_a_terminal_alone_and_never_with_no_color(
     assert all("\x1b[31mnot ready" in text for text, _ in shown)
 
 
-def test_watch_shows_what_changed_until_it_is_ended(mlspec: Mlspec, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_watch_shows_what_changed_until_it_is_ended(
+    mlspec: Mlspec, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
     looks = []
 
     def sleep(seconds: float) -> None:
@@ -128,7 +132,7 @@ def test_watch_shows_what_changed_until_it_is_ended(mlspec: Mlspec, monkeypatch:
         if len(looks) == 2:
             Path("specs/second.yaml").write_text(spec_text("second"))
         if len(looks) == 4:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
 
     monkeypatch.setattr(status.time, "sleep", sleep)
     said = mlspec("status", "--watch", "--interval", "2s")

@@ -19,7 +19,7 @@ from mlspec.engine import pass_phases, prune
 from mlspec.engine.effects import ForecastWork
 from mlspec.engine.prune import PrunePlan
 from mlspec.engine.status import forecast_status
-from mlspec.errors import Exit, Refused, TargetError
+from mlspec.errors import Exit, Refused, StoppedPartWay, TargetError, Terminated
 from mlspec.plan.retention import EVALUATED_RUNS
 from mlspec.spec.retention import Retention
 from mlspec.state.record import FileRef
@@ -344,6 +344,67 @@ def test_what_is_shown_goes_and_what_is_measured_writes_nothing(tmp_path: Path, 
     again.prune_all(approve)
     assert set(again.done[0].removed) == set(plan.done[0].waiting)
     assert plan_of(world).measure("demand").row_count == 0
+
+
+def counted_and_pruned(world: Keeping, *names: str) -> tuple[int, int, int]:
+    """How many files of `demand` a dry run counts, and how many a prune of `names` then removes at once, and within a day."""
+    counted = plan_of(world).measure("demand").files.goes
+    plan = plan_of(world, *names)
+    plan.prune_all(approve)
+    (pruned,) = (pruned for pruned in plan.done if pruned.name == "demand")
+    return counted, len(pruned.removed), len(pruned.waiting)
+
+
+def test_a_dry_run_counts_what_an_interrupted_prune_has_let_go(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = grown(tmp_path, home)
+    world.pass_time(days=60)
+    goes = plan_of(world).measure("demand").files.goes
+
+    def stop(*_words: object) -> None:
+        raise Terminated
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr(LocalTarget, "remove_unneeded_files", stop)
+        with pytest.raises(StoppedPartWay):
+            plan_of(world).prune_all(approve)
+    assert counted_and_pruned(world) == (goes, 0, goes)
+    world.pass_time(days=1)
+    assert counted_and_pruned(world) == (goes, goes, 0)
+    assert counted_and_pruned(world) == (0, 0, 0)
+
+
+def test_a_file_counts_for_the_forecast_that_let_it_go_whichever_is_pruned_first(tmp_path: Path) -> None:
+    world = grown(tmp_path)
+    world.pass_time(days=60)
+    plan_of(world).prune_all(approve)
+    world.pass_time(days=1)
+    before = world.files()
+    another = plan_of(world, "another")
+    another.prune_all(approve)
+    assert (another.done[0].removed, world.files()) == ((), before)
+    counted, removed, waiting = counted_and_pruned(world, "another", "demand")
+    assert (removed, waiting) == (counted, 0)
+    assert len(before - world.files()) == counted > 0
+
+
+def test_a_file_that_another_forecast_names_does_not_count(tmp_path: Path) -> None:
+    world = grown(tmp_path)
+    world.pass_time(days=60)
+    found = plan_of(world).measure("demand")
+    shared = found.unneeded[0]
+    with world.target.lock_forecast("other", "apply", "2024-03-01T00:00:00Z", 0.0):
+        path = world.target.fetch_file("demand", shared)
+        world.target.file_step(
+            "other", step="check", key="k", outputs={"panel": path}, facts={}, at=world.engine().clock()
+        )
+    goes = found.files.goes - 1
+    assert counted_and_pruned(world) == (goes, 0, goes)
+    world.pass_time(days=1)
+    assert counted_and_pruned(world) == (goes, goes, 0)
+    assert counted_and_pruned(world) == (0, 0, 0)
+    assert shared.sha256 in world.files()
 
 
 def test_a_prune_that_is_not_approved_changes_nothing(tmp_path: Path) -> None:

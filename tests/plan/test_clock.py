@@ -98,7 +98,7 @@ def test_it_is_said_what_was_wrong() -> None:
     )
     assert correction is not None
     assert correction.sentence == (
-        "a clock was ahead: hold, slots.forecast was recorded for moments up to 2025-03-01T00:00:00Z, later than now "
+        "a clock was ahead: it recorded hold, slots.forecast for moments up to 2025-03-01T00:00:00Z, later than now "
         "(2024-03-01T00:00:00Z); these moments count as now"
     )
 

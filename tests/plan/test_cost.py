@@ -82,6 +82,9 @@ def test_a_machine_that_never_runs_by_itself_and_one_without_a_price_are_not_cou
     (said,) = cost_sentences("demand", forecast_spec(schedule=MONTHLY, training={"machine": "a2-highgpu-1g"}))
     assert "and training's a2-highgpu-1g, which is not known here" in said
     assert f"list prices of us-central1 as of {AS_OF}" in said
+    alert = {"name": "accuracy", "metric": "wape", "above": 0.2, "by": ["shop"]}
+    several = forecast_spec(schedule=MONTHLY, training={"machine": "a2-highgpu-1g"}, alerts=[alert])
+    assert "that the alert 'accuracy' watches, which are not known here" in cost_sentences("demand", several)[0]
 
 
 def test_each_condition_and_each_secret_has_its_price() -> None:

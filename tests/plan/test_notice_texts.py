@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mlspec.plan import notes
 from mlspec.plan.fields import find_owner, flatten_keys
 from mlspec.plan.notes import loop_parts, schedule_note, spec_notes
 from mlspec.plan.ready import is_ready, why_not_ready
@@ -22,10 +23,10 @@ def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
     ("key", "value", "said"),
     [
         ("metadata", {"labels": {"team": "a"}}, "labels are kept"),
-        ("dataset", {"actuals": {"available_after": "3d"}}, "dataset.actuals acts while `mlspec reconcile` runs"),
-        ("schedule", {"forecast": "0 6 * * *"}, "schedule acts while `mlspec reconcile` runs"),
+        ("dataset", {"actuals": {"available_after": "3d"}}, "act on dataset.actuals; "),
+        ("schedule", {"forecast": "0 6 * * *"}, "act on schedule; "),
         ("deployment", {"serve": "online"}, "serve: online is `mlspec serve` on a local target"),
-        ("deployment", {"rollout": {"strategy": "canary", "steps": [10, 100]}}, "deployment.rollout acts while"),
+        ("deployment", {"rollout": {"strategy": "canary", "steps": [10, 100]}}, "act on deployment.rollout; "),
         ("deployment", {"machine": {"type": "n2-standard-8"}}, "machine is for an endpoint"),
         ("deployment", {"batch_machine": "n2-highmem-8"}, "batch_machine is for a job on Google Cloud"),
         ("training", {"machine": "n2-highmem-16"}, "machine is for a job on Google Cloud"),
@@ -34,17 +35,30 @@ def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
             {"engine": "ray", "address": "vertex_ray://projects/1"},
             "Ray on Vertex AI asks its clients for Python 3.11",
         ),
-        ("alerts", [{"name": name, "metric": "wape", "above": 0.2} for name in "ab"], "alerts acts while"),
-        ("notify", [{"pubsub": "topic"}], "notify acts while"),
-        ("rollback", {"on": ["a"]}, "rollback acts while"),
-        ("rollback", {"cooldown": "2h"}, "rollback acts while"),
-        ("reconcile", {"mode": "pause"}, "reconcile acts while"),
-        ("budget", {"trainings_per_week": 3}, "budget acts while"),
+        ("alerts", [{"name": name, "metric": "wape", "above": 0.2} for name in "ab"], "act on alerts; "),
+        ("notify", [{"pubsub": "topic"}], "act on notify; "),
+        ("rollback", {"on": ["a"]}, "act on rollback; "),
+        ("rollback", {"cooldown": "2h"}, "act on rollback; "),
+        ("reconcile", {"mode": "pause"}, "act on reconcile; "),
+        ("budget", {"trainings_per_week": 3}, "act on budget; "),
     ],
 )
 def test_what_apply_alone_does_not_do_is_said(key: str, value: object, said: str) -> None:
     (note,) = spec_notes("demand", forecast_spec(**{key: value}))
     assert said in note
+
+
+@pytest.mark.parametrize("part", [key for key, _ in notes._LOOP])
+def test_the_sentence_on_the_loop_reads_the_same_for_one_part_and_for_all(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """`alerts` and `dataset.actuals` are many, `schedule` is one: no verb may depend on them."""
+    before = "demand: loop: `mlspec reconcile` and each run of its DAG act on "
+    after = "; apply alone looks at data, model and forecast"
+    monkeypatch.setattr(notes, "loop_parts", lambda _spec: (part,))
+    assert spec_notes("demand", forecast_spec()) == (f"{before}{part}{after}",)
+    monkeypatch.setattr(notes, "loop_parts", lambda _spec: (part, "another"))
+    assert spec_notes("demand", forecast_spec()) == (f"{before}{part}, another{after}",)
 
 
 def test_who_runs_a_forecast_is_said() -> None:

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.plan.comparison import comparison_note
-from mlspec.plan.rollout import ROLLOUT, Abort, Shift, Wait, next_rollout_step, step_shares, traffic_split
+from mlspec.plan.rollout import (
+    ROLLOUT,
+    Abort,
+    Shift,
+    Wait,
+    next_rollout_step,
+    rollout_verdict,
+    step_shares,
+    traffic_split,
+)
 from mlspec.state.ledger import Ledger, RolloutProgress
 from tests.engine.test_request_counts import ERRORS
 from tests.engine.world import ACCURACY
@@ -73,3 +82,19 @@ def test_a_version_that_was_weighed_well_is_given_up_all_the_same_where_its_serv
     assert isinstance(found, follows)
     if isinstance(found, Abort):
         assert found.alerts[0] == "errors"
+
+
+@pytest.mark.parametrize(
+    ("state", "one", "several"),
+    [
+        ("firing", "a fires on what v2 forecast", "a, b fire on what v2 forecast"),
+        ("pending", "a has too little data on v2 yet", "a, b have too little data on v2 yet"),
+        ("ok", "a is within its threshold", "a, b are within their thresholds"),
+    ],
+)
+def test_the_reason_of_a_verdict_is_a_sentence_for_one_alert_and_for_several(
+    state: str, one: str, several: str
+) -> None:
+    ledger = Ledger(own={name: {"v2": state} for name in "ab"})
+    assert rollout_verdict("a", ledger, "v2")[1] == one
+    assert rollout_verdict("ab", ledger, "v2")[1] == several

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,9 +130,9 @@ class Server:
     def ready(self) -> bool:
         return self.ask("GET", "/readyz")[0] == 200
 
-    def end(self) -> int:
-        """Send SIGTERM, and return the exit code."""
-        self.process.terminate()
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, and return the exit code."""
+        self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 from pathlib import Path
 
 import pytest
 
+from mlspec.errors import Exit
 from mlspec.web.server import open_socket
 from tests.waiting import PATIENCE, until
 from tests.web.shop import SHOPS, Shop, serving
@@ -34,8 +36,9 @@ def counted(shop: Shop) -> tuple[int, int, int]:
     )
 
 
-def test_sigterm_ends_it_with_0_and_every_request_is_on_record(shop: Shop) -> None:
-    before = counted(shop)[0]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_0_and_every_request_is_on_record(shop: Shop, number: signal.Signals) -> None:
+    requests_before, errors_before, _ = counted(shop)
     with serving(shop.root) as server:
 
         def ask() -> None:
@@ -48,10 +51,21 @@ def test_sigterm_ends_it_with_0_and_every_request_is_on_record(shop: Shop) -> No
         for each in threads:
             each.join()
         assert server.predict({"shop": "nowhere"})[0] == 400
-        assert server.end() == 0
-        assert "ended by SIGTERM" in server.log
+        assert server.end(number) == 0
+        assert f"ended by {number.name}" in server.log
     requests, errors, took = counted(shop)
-    assert (requests - before, errors, took) == (4 * len(SHOPS), 0, requests)
+    assert (requests - requests_before, errors - errors_before, took) == (4 * len(SHOPS), 0, requests)
+
+
+def test_a_second_ctrl_c_drops_the_running_requests_and_its_exit_code_says_so(shop: Shop) -> None:
+    with serving(shop.root) as server, socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
+        head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        client.sendall(head.encode() + BODY[:5])
+        assert server.ask("GET", "/healthz")[0] == 200  # by now the head of the other was read
+        server.process.send_signal(signal.SIGINT)
+        until(lambda: refuses(server.port))
+        assert server.end(signal.SIGINT) == Exit.INTERRUPTED
+        assert "ended by" not in server.log
 
 
 def test_a_request_under_way_is_finished_and_no_new_one_is_taken(shop: Shop) -> None:

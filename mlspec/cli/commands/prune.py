@@ -93,13 +93,17 @@ def _forecast_tables(found: Sequence[ForecastPrune]) -> str:
 
 
 def _done_sentence(pruned: PrunedForecast) -> str:
-    sentence = f"{pruned.name}: {pruned.rows} rows removed, {_files_text(pruned.removed)} removed"
-    waits = f"; {_files_text(pruned.waiting)} go in a day, when nothing reads them any more" if pruned.waiting else ""
+    rows = f"{pruned.rows} row{'s' if pruned.rows != 1 else ''}"
+    sentence = f"{pruned.name}: {rows} removed, {_files_text(pruned.removed)} removed"
+    go = "go" if len(pruned.waiting) > 1 else "goes"
+    waits = (
+        f"; {_files_text(pruned.waiting)} {go} within a day, when nothing reads them any more" if pruned.waiting else ""
+    )
     return sentence + waits
 
 
 def _files_text(files: Sequence[FileRef]) -> str:
-    return f"{len(files)} files ({_size_text(sum(ref.size for ref in files))})"
+    return f"{len(files)} file{'s' if len(files) != 1 else ''} ({_size_text(sum(ref.size for ref in files))})"
 
 
 def _size_text(size: float) -> str:

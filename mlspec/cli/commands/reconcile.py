@@ -40,6 +40,7 @@ from mlspec.plan.approval import approval_reasons
 from mlspec.plan.backoff import pass_pause
 from mlspec.plan.shares import Share, tasks_for
 from mlspec.spec.duration import format_duration
+from mlspec.stop_signals import stop_signal_name
 from mlspec.targets.base import ContainerRuntime
 
 _JOBS_OF_A_CORE = 4  # more of them only wait for each other, and fill the memory
@@ -97,8 +98,7 @@ def command(
     except (KeyboardInterrupt, Terminated) as stopped:
         if once:
             raise
-        name = "SIGTERM" if isinstance(stopped, Terminated) else "SIGINT"
-        report(f"mlspec reconcile: ended by {name} between two passes")
+        report(f"mlspec reconcile: ended by {stop_signal_name(stopped)} between two passes")
         return Exit.DONE
 
 

@@ -24,7 +24,7 @@ from mlspec.clock import utc_now
 from mlspec.engine.project_specs import page_language
 from mlspec.engine.target_kinds import open_pinned_view, open_serving_view
 from mlspec.engine.what_if import WhatIfComparison, compare_what_if
-from mlspec.errors import Exit, MissingExtra, Refused, StateError, Terminated, UsageError
+from mlspec.errors import Exit, MissingExtra, Refused, StateError, UsageError
 from mlspec.plan.select import known_name
 from mlspec.state.assumptions import Assumptions
 from mlspec.targets.base import OpenedTarget, ServedRecord, Target
@@ -76,7 +76,7 @@ def command(
     POST /v1/models/NAME:predict and /v1/timeseries/forecast, GET /v1/models, /healthz, /readyz and /metrics; /docs shows all.
     A rollout's step, a rollback and new data take effect without a restart. Requests, errors and latency are counted for the
     alerts. AIP_HTTP_PORT, AIP_HEALTH_ROUTE and AIP_PREDICT_ROUTE are used on Vertex AI, which authenticates the callers. After
-    SIGTERM it finishes the running requests and exits with 0.
+    SIGTERM or Ctrl-C it finishes the running requests and exits with 0.
     """
     if allow_actions and not token_secret:
         raise UsageError("--allow-actions needs a token", hint="add --token-secret NAME")
@@ -105,11 +105,9 @@ def command(
     what_if = WhatIfAnswers(partial(_compare_what_if, target)) if has_record else None
     pages = _page_routes(names, target, language, what_if, allow_actions=allow_actions) if what_if else []
     application = AdmissionMiddleware(app.make_app(shelf, answering, routes, pages, what_if), access)
-    try:
-        renew = (lambda: application.renew_token(read_token())) if read_token else None
-        server.run_server(application, listening, shelf, counts, opened_target, _log_line, renew)
-    except Terminated:
-        report("mlspec serve: ended by SIGTERM")
+    renew = (lambda: application.renew_token(read_token())) if read_token else None
+    ended_by = server.run_server(application, listening, shelf, counts, opened_target, _log_line, renew)
+    report(f"mlspec serve: ended by {ended_by}")
     return Exit.DONE
 
 

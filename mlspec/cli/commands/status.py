@@ -22,7 +22,7 @@ from mlspec.cli.streams import is_reader_gone
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.status import ForecastStatus, find_status
-from mlspec.errors import UNREACHABLE, Exit, UsageError
+from mlspec.errors import UNREACHABLE, Exit, Terminated, UsageError
 from mlspec.plan.natural_order import natural_key
 from mlspec.plan.select import known_name, select_names
 from mlspec.spec import LoadedSpecs
@@ -43,7 +43,7 @@ _SHORTEST = 1.0  # seconds between two looks: each of them reads the record of e
 @options.select
 @click.option("--not-ready", is_flag=True, help="Only forecasts that are not ready.")
 @click.option("--wide", is_flag=True, help="All columns, however wide the terminal is.")
-@click.option("--watch", is_flag=True, help="Show it again every few seconds, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Show it again every few seconds, until Ctrl-C or SIGTERM.")
 @click.option(
     "--interval",
     default="5s",
@@ -128,7 +128,7 @@ def _status_text(call: _StatusOptions, statuses: list[ForecastStatus], loaded: L
 
 
 def _watch(call: _StatusOptions, interval: float) -> int:
-    """Show the state again and again until Ctrl-C, or until its reader has gone.
+    """Show the state again and again until Ctrl-C or SIGTERM, or until its reader has gone.
 
     Where there is no terminal, only what has changed is printed.
     """
@@ -148,7 +148,7 @@ def _watch(call: _StatusOptions, interval: float) -> int:
             if is_reader_gone():
                 return Exit.DONE
             time.sleep(max(interval, _SHORTEST))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         return Exit.DONE
 
 

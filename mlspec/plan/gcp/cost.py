@@ -97,7 +97,7 @@ def _machine_parts(spec: Forecast) -> Iterator[CostPart]:
 def _monitoring_parts(spec: Forecast) -> Iterator[CostPart]:
     conditions = sum(map(_condition_count, spec.alerts))
     if conditions:
-        yield conditions * CONDITION, f"{conditions} conditions of alerts"
+        yield conditions * CONDITION, f"{conditions} condition{'s' if conditions > 1 else ''} of alerts"
     secrets = len({receiver.secret_name for receiver in spec.notify} - {None})
     if secrets:
         yield secrets * SECRET, f"{secrets} secret{'s' if secrets > 1 else ''}"
@@ -146,7 +146,8 @@ def cost_sentences(name: str, spec: Forecast, series: int | None = None) -> tupl
     """Return the sentences of `plan` on cost: the sum with its parts, what is left out, and the budget if it is exceeded."""
     cost = monthly_cost(spec, series)
     breakdown = "; ".join(cost.parts) or "nothing that is billed by the month"
-    unpriced = f", and {' and '.join(cost.unknown)}, which is not known here" if cost.unknown else ""
+    verb = "is" if len(cost.unknown) == 1 else "are"
+    unpriced = f", and {' and '.join(cost.unknown)}, which {verb} not known here" if cost.unknown else ""
     basis = f"list prices of us-central1 as of {AS_OF}, without storage and traffic"
     lines = [f"{name}: roughly {cost.usd:.0f} USD a month{unpriced} ({breakdown}; {basis})"]
     budget = spec.budget.monthly

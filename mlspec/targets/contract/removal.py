@@ -107,7 +107,9 @@ def test_a_file_goes_a_day_after_nothing_needs_it(target: LocalTarget, panel: Pa
     assert remove_files(target, "2024-03-01T23:59:59Z") == ()
     assert target.fetch_file("demand", ref).read_text() == "rows of a panel"
     assert target.find_stored_files("demand", {ref}) == {ref}
+    assert target.load_unneeded_files("demand") == (ref,)
     assert remove_files(target, DAY) == (ref,)
+    assert target.load_unneeded_files("demand") == ()
     assert target.find_stored_files("demand", {ref}) == frozenset()
     with pytest.raises(StateError, match="was deleted"):
         target.fetch_file("demand", ref)

@@ -496,7 +496,17 @@ class GcpTarget:
             if version not in usable or (kept is not None and data != FROM_RECORD and (version, data) not in kept):
                 self._models.delete_object(name)
 
-    def remove_unneeded_files(self, forecast: str, at: str) -> tuple[FileRef, ...]:
+    def load_unneeded_files(self, forecast: str) -> tuple[FileRef, ...]:
+        """Return the files of a forecast that an earlier prune has let go."""
+        return self._store_of(forecast).record.load_unneeded_files(forecast)
+
+    def load_file_users(self) -> Mapping[str, frozenset[str]]:
+        """Return nothing: each forecast has a place for files of its own."""
+        return {}
+
+    def remove_unneeded_files(
+        self, forecast: str, at: str, _only: Collection[str] | None = None
+    ) -> tuple[FileRef, ...]:
         """Remove files of this forecast that nothing has needed for a day, and return them."""
         store = self._store_of(forecast)
         _confirm_lease(store.lease, forecast)

@@ -181,27 +181,46 @@ def grace_began(at: str) -> str:
     return _after(at, -GRACE)
 
 
-def unneeded_files(connection: Connection, lists: Lists, before: str) -> dict[str, FileRef]:
+def unneeded_files(
+    connection: Connection, lists: Lists, before: str, only: Collection[str] | None = None
+) -> dict[str, FileRef]:
     """Return the files in the lists since `before` or longer that no row names any more, at most MOST_FILES.
 
-    Reads the whole record, because forecasts share files. The record of a version names its files for ever: it does not count if
-    they stand in the list of its own forecast.
+    With `only`, they are those in the lists of these forecasts. Reads the whole record, because forecasts share files.
     """
-    listed = [(sha256, entry) for files in lists.values() for sha256, entry in files.items()]
-    young = {sha256 for sha256, entry in listed if entry.since > before}
-    due = {sha256: entry.ref for sha256, entry in listed if sha256 not in young}
-    for table, column in _NAMED_IN if due else ():
-        for row in connection.execute(f"SELECT forecast, {column} AS text FROM {table}"):  # noqa: S608  (names of our own)
-            named = set(_DIGEST.findall(row["text"]))
-            if table == "versions":
-                named -= lists.get(row["forecast"], {}).keys()
-            for sha256 in named & due.keys():
-                del due[sha256]
+    listed = [(name, sha256, entry) for name, files in lists.items() for sha256, entry in files.items()]
+    young = {sha256 for _, sha256, entry in listed if entry.since > before}
+    chosen = lists.keys() if only is None else only
+    due = {sha256: entry.ref for name, sha256, entry in listed if name in chosen and sha256 not in young}
+    for _, named in _named_files(connection, lists) if due else ():
+        for sha256 in named & due.keys():
+            del due[sha256]
     return dict(list(due.items())[:MOST_FILES])
 
 
-def forget_files(connection: Connection, lists: Lists, removed: Collection[str], at: str) -> None:
-    """Take removed files off all lists, and set when the lists have to be looked at next."""
+def file_users(connection: Connection) -> dict[str, frozenset[str]]:
+    """Return the names of the forecasts whose rows name a file, by sha256. Reads the whole record."""
+    users: dict[str, frozenset[str]] = {}
+    for forecast, named in _named_files(connection, read_lists(connection)):
+        alone = frozenset({forecast})
+        for sha256 in named:
+            users[sha256] = users[sha256] | alone if sha256 in users else alone
+    return users
+
+
+def _named_files(connection: Connection, lists: Lists) -> Iterator[tuple[str, set[str]]]:
+    """Yield the forecast of each row, and the sha256 of the files that it names.
+
+    The record of a version names its files for ever: those do not count that stand in the list of its own forecast.
+    """
+    for table, column in _NAMED_IN:
+        for row in connection.execute(f"SELECT forecast, {column} AS text FROM {table}"):  # noqa: S608  (names of our own)
+            named = set(_DIGEST.findall(row["text"]))
+            yield row["forecast"], named - lists.get(row["forecast"], {}).keys() if table == "versions" else named
+
+
+def forget_files(connection: Connection, lists: Lists, removed: Collection[str], at: str, *, is_part: bool) -> None:
+    """Take removed files off all lists, and set when the lists have to be looked at next: at once if only a part was looked at."""
     connection.execute("DELETE FROM meta WHERE key = ?", (_NEXT,))
     for forecast, files in lists.items():
         left = {
@@ -213,7 +232,7 @@ def forget_files(connection: Connection, lists: Lists, removed: Collection[str],
             write_list(connection, forecast, left, at)
     left_since = [entry.since for files in read_lists(connection).values() for entry in files.values()]
     if left_since:
-        more = len(removed) >= MOST_FILES
+        more = is_part or len(removed) >= MOST_FILES
         due = at if more else max(_after(min(left_since), GRACE), _after(at, _PAUSE))
         _write_next_look(connection, due)
 

@@ -256,8 +256,17 @@ class Record:
             known = prune.read_lists(connection, name).get(name, {})
             prune.write_list(connection, name, prune.changed_list(known, pruning, at), at)
 
-    def remove_unneeded_files(self, forecast: str, at: str) -> tuple[FileRef, ...]:
-        """Remove the listed files that nothing has needed for a day, and return them. They may be those of other forecasts too.
+    def load_unneeded_files(self, forecast: str) -> tuple[FileRef, ...]:
+        """Return the files that stand in this forecast's list of unneeded ones."""
+        return tuple(self._listed_files(forecast).values())
+
+    def load_file_users(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of the forecasts that name a file, by sha256."""
+        with self._database.read_connection() as connection:
+            return prune.file_users(connection) if connection else {}
+
+    def remove_unneeded_files(self, forecast: str, at: str, only: Collection[str] | None = None) -> tuple[FileRef, ...]:
+        """Remove the listed files that nothing has needed for a day, and return them: of all forecasts, or of those in `only`.
 
         A file is removed within a transaction. So a row that names it is written before, and seen, or after, and its writer finds
         the file missing and stores it again.
@@ -267,9 +276,9 @@ class Record:
                 return ()
         with self._database.write_transaction("remove unneeded files", forecast, keep_serial=True) as connection:
             lists = prune.read_lists(connection)
-            unneeded = prune.unneeded_files(connection, lists, prune.grace_began(at))
+            unneeded = prune.unneeded_files(connection, lists, prune.grace_began(at), only)
             self._file_store.remove_files(tuple(unneeded.values()), connection)
-            prune.forget_files(connection, lists, unneeded.keys(), at)
+            prune.forget_files(connection, lists, unneeded.keys(), at, is_part=only is not None)
         return tuple(unneeded.values())
 
     def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:

@@ -96,7 +96,7 @@ MUTATIONS = (
              "GRACE = timedelta(days=1)", "GRACE = timedelta(0)",
              REMOVAL + "::test_a_file_goes_a_day_after_nothing_needs_it"),
     Mutation("a file that a row names stays", "targets/record/prune.py",
-             "                del due[sha256]", "                pass",
+             "            del due[sha256]", "            pass",
              REMOVAL + "::test_a_file_that_is_named_again_within_the_day_stays"),
     Mutation("a file that another forecast has just let go stays", "targets/record/prune.py",
              "if sha256 not in young}", "}",

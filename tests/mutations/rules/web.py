@@ -67,4 +67,7 @@ MUTATIONS = (
              ', "reading": READ_SECONDS', "", SLOW + "::test_an_answer_that_nobody_reads_is_dropped"),
     Mutation("a body comes in so many pieces only", "web/connection.py", "if self._pieces > MOST_PIECES:", "if False:",
              SLOW + "::test_a_body_in_single_bytes_is_refused_before_it_takes_the_server_seconds"),
+    Mutation("a server that dropped requests did not end well", "web/server.py",
+             "        if server.force_exit:\n            raise\n", "",
+             "tests/web/test_end.py::test_a_second_ctrl_c_drops_the_running_requests_and_its_exit_code_says_so"),
 )  # fmt: skip

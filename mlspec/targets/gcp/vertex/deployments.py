@@ -125,7 +125,8 @@ def find_leftover(endpoint: Any, served: Mapping[str, DeploymentContent], machin
         for deployed in endpoint.deployed_models
         if is_ours(deployed) and deployed.id not in wanted
     )
-    return f"{' and '.join(left)} is still deployed, and no traffic goes there" if left else None
+    verb = "is" if len(left) == 1 else "are"
+    return f"{' and '.join(left)} {verb} still deployed, and no traffic goes there" if left else None
 
 
 def _shares_by_version(endpoint: Any) -> dict[str, int]:
