@@ -115,6 +115,16 @@ MUTATIONS = (
              "tests/forecast/test_effects.py::test_statistical_candidates_know_what_a_promotion_does"),
     Mutation("the safety stock of a series follows its own errors", "forecast/stock/error_sizes.py",
              "FEWEST, MOST = 1.0, 1e9", "FEWEST, MOST = 1e9, 1e9", "tests/forecast/test_stock_levels.py"),
+    Mutation("a need of a rounding error orders nothing in the simulation", "forecast/stock/terms.py",
+             "np.where(is_needed(wanted, level, terms), np", "np.where(wanted > 0, np",
+             "tests/forecast/test_stock_levels.py::"
+             "test_a_need_of_zero_or_of_a_rounding_error_orders_nothing_and_any_other_is_ordered_up"),
+    Mutation("a series that never sold has no safety stock in a unit of others", "forecast/stock/unsold.py",
+             "return np.where(sold, scale, forecast)", "return scale", "tests/forecast/test_stock_levels.py"),
+    Mutation("a level of nothing is not raised by a pack", "forecast/stock/levels.py",
+             "ordered = np.where(is_needed(reorder_point, reorder_point, terms), order, 0.0)", "ordered = order",
+             "tests/forecast/test_stock_levels.py::"
+             "test_a_series_that_never_sold_and_is_forecast_as_nothing_needs_no_stock"),
     Mutation("errors that a size was made from do not judge it", "forecast/stock/levels.py",
              "error_shape(errors[rows] / relative.without)", "error_shape(errors[rows] / relative.by_series[owners[rows]])",
              "tests/forecast/test_stock_levels.py"),
