@@ -82,7 +82,8 @@ def test_a_stock_that_is_no_number_is_said(site: str) -> None:
 def test_columns_of_files_have_the_same_names_in_every_language_and_a_page_says_what_they_mean(site: str) -> None:
     for address in ("demand/forecast", "demand/stock", "demand/quality"):
         plain, own = (
-            get(f"{site}/forecasts/{address}.csv?language={language}")[2].splitlines()[0] for language in ("en", "pt-BR")
+            get(f"{site}/forecasts/{address}.csv?language={language}")[2].splitlines()[0]
+            for language in ("en", "pt-BR")
         )
         assert plain == own
         half = get(f"{site}/forecasts/{address}.csv?language=pt-BR&form=semicolon")[2].splitlines()[0]

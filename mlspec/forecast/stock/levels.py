@@ -46,13 +46,13 @@ HALVINGS = 30  # of the interval in which the safety stock for a fill rate lies:
 _ALL = -1  # the class of series whose own class has too few errors
 
 _SAFETY = (
-    "safety stock = what the service takes of the backtest's summed errors over lead time + review period, in each series' own size "
-    "(Silver, Pyke & Thomas 2017, ch. 6, "
+    "safety stock = what the service takes of the backtest's summed errors over lead time + review period, in each series' own "
+    "size (Silver, Pyke & Thomas 2017, ch. 6, "
 )
 FORMULAS: Mapping[Policy, str] = {
     "(R,S)": f"order_up_to = forecast demand over lead time + review period + safety stock; {_SAFETY}(R, S) system)",
-    "(s,S)": "order_up_to = reorder_point + the larger of minimum order, pack and a review's demand; reorder_point = forecast demand "
-    f"over lead time + half a review period + safety stock; {_SAFETY}(R, s, S) system)",
+    "(s,S)": "order_up_to = reorder_point + the larger of minimum order, pack and a review's demand; reorder_point = forecast "
+    f"demand over lead time + half a review period + safety stock; {_SAFETY}(R, s, S) system)",
 }
 
 
