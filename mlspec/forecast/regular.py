@@ -1,8 +1,9 @@
 """Builds a panel from rows that passed the data contract: every series has every period from its first to the newest one.
 
 A period without a row is a zero where the spec says so (`dataset.missing: zero`): it is trained on and scored like any other. Else,
-as a row whose value is empty, it gets the value one season earlier, or else the last value before it. It never gets a later value,
-so that no backtest window uses its future. Such a period is marked as unobserved: it is used for training, but never scored.
+as a row whose value is empty, it gets the value one season earlier, or else the last value before it, of periods in which the same
+known covariates took place: what was sold in a promotion says little of a period without it. It never gets a later value, so that
+no backtest window uses its future. Such a period is marked as unobserved: it is used for training, but never scored.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ def build_panel(
     rules: RowRules,
     spans: SeriesSpans | None = None,
 ) -> Panel:
-    """Return the panel. Series that have ended are left out. `spans` are those of the rows on the grid, where they are known."""
+    """Return the panel, its gaps not yet filled: `fill_gaps` does it when all known covariates are there.
+
+    Series that have ended are left out. `spans` are those of the rows on the grid, where they are known.
+    """
     span = spans or series_spans(rows.frame, grid, rules)
     active_series = span.active
     _refuse_too_large(span.newest + 1 - span.first[active_series])
@@ -49,7 +53,6 @@ def build_panel(
         never_was = frame[TIME].isin(skipped_hours(grid, rules.zone)).to_numpy()
         frame.loc[(source < 0) & ~never_was, TARGET] = 0.0
     frame[OBSERVED] = frame[TARGET].notna()
-    frame[TARGET] = _fill_gaps(frame[TARGET], rooms.numbers(), layout.season)
     series = static_values(rows.frame, active_series, layout) if layout.static else pd.DataFrame({ID: active_series})
     bare = Panel(
         frame[[ID, TIME, TARGET, OBSERVED, *sale, *layout.planned, *layout.past]], series, frame[[ID, TIME]][:0], layout
@@ -139,23 +142,56 @@ def hide_values(panel: Panel, hidden: pd.DataFrame) -> Panel:
     """Return the panel without the values of some series and periods (unique_id, ds): they are filled as gaps are."""
     keys = pd.MultiIndex.from_frame(panel.frame[[ID, TIME]])
     observed = panel.frame[OBSERVED] & ~keys.isin(pd.MultiIndex.from_frame(hidden[[ID, TIME]]))
-    numbers = pd.factorize(panel.frame[ID])[0]
-    filled = _fill_gaps(panel.frame[TARGET].where(observed), numbers, panel.layout.season)
-    return replace(panel, frame=panel.frame.assign(**{TARGET: filled, OBSERVED: observed}))
+    return fill_gaps(replace(panel, frame=panel.frame.assign(**{OBSERVED: observed})))
 
 
-def _fill_gaps(values: pd.Series, numbers: npt.NDArray[np.int64], season: int) -> pd.Series:
+def fill_gaps(panel: Panel) -> Panel:
+    """Return the panel with a value in each unobserved period."""
+    frame, observed = panel.frame, panel.frame[OBSERVED]
+    if observed.all():
+        return panel
+    numbers = pd.factorize(frame[ID])[0]
+    values, kinds = frame[TARGET].where(observed), number_conditions(frame[list(panel.layout.known)])
+    return replace(panel, frame=frame.assign(**{TARGET: _fill_gaps(values, numbers, panel.layout.season, kinds)}))
+
+
+def number_conditions(covariates: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return a number for each row: rows with the same number are comparable.
+
+    They are, where the same covariates take place: each number is 0 or not known in both rows, or in none of them, and each text is
+    the same. So a promotion, a discount or a holiday tells rows apart. A price or a temperature, which is there in all rows, does
+    not: it hardly has the same value twice.
+    """
+    kinds = np.zeros(len(covariates), dtype="int64")
+    for name in covariates:
+        own = covariates[name]
+        codes = (
+            (own.notna() & (own != 0)).to_numpy(dtype="int64")
+            if pd.api.types.is_numeric_dtype(own)
+            else pd.factorize(own, use_na_sentinel=False)[0]
+        )
+        kinds = pd.factorize(kinds * (int(codes.max(initial=0)) + 1) + codes)[0]
+    return kinds
+
+
+def _fill_gaps(
+    values: pd.Series, numbers: npt.NDArray[np.int64], season: int, kinds: npt.NDArray[np.int64]
+) -> pd.Series:
     """Fill each gap by the newest value whole seasons before it, or else by the last value. `numbers`: the series of each value.
 
+    Values of the same `kinds`, in which comparable things took place, come first. If a gap has none before it, all values count.
     The values of a series stand together, in the order of time. A long gap costs no more than a short one.
     """
-    if not values.isna().any():
-        return values
     length = max(season, 1)
     counts = np.bincount(numbers)
     places = np.arange(len(values)) - (np.cumsum(counts) - counts)[numbers]
-    seasonal = values.groupby(numbers * length + places % length).ffill()
-    return seasonal.groupby(numbers).ffill()
+    phases = numbers * length + places % length
+    several = int(kinds.max(initial=0)) + 1
+    comparable = [phases * several + kinds, numbers * several + kinds] if several > 1 else []
+    for groups in (*comparable, phases, numbers):
+        if values.isna().any():
+            values = values.groupby(groups).ffill()
+    return values
 
 
 def _known_future(panel: Panel, future: TypedRows | None) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from mlspec.forecast.fates import list_ended_series
 from mlspec.forecast.frame import ID, OBSERVED, TIME, Layout, Panel
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.named_days import NamedDays, add_named_days
-from mlspec.forecast.regular import PlanBySeries, build_panel, hide_values, series_names
+from mlspec.forecast.regular import PlanBySeries, build_panel, fill_gaps, hide_values, series_names
 from mlspec.jobs.kept_results import KeptResults
 from mlspec.jobs.odd_values import OddValues, OddValueSearch
 from mlspec.jobs.panel_parts import PanelWriter
@@ -82,7 +82,7 @@ class PanelBuilder:
             return built
         plan = evidence.future if self._plan is None else self._plan.select(span.active)
         panel = build_panel(rows, plan, grid[: newest + 1], self._layout, evidence.rules, span)
-        panel = add_named_days(panel, self._days)
+        panel = fill_gaps(add_named_days(panel, self._days))
         return built | {FRAME: panel.frame, SERIES: names.merge(panel.series, on=ID), FUTURE: panel.future}
 
     def judge_values(self) -> OddValues:

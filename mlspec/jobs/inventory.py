@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,7 @@ from mlspec.forecast.stock.levels import FORMULAS, StockLevels, measure_errors, 
 from mlspec.forecast.stock.origins import Array, Codes, past_forecasts
 from mlspec.forecast.stock.simulation import simulate_policies
 from mlspec.forecast.stock.terms import OrderTerms, order_terms
+from mlspec.forecast.stock.unsold import first_sales, level_scales
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import ended_series, forecast_names, read_spec, require_input, series_terms
 from mlspec.jobs.files import read_arrow, read_chosen_rows, write_table
@@ -48,7 +50,8 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     ended = ended_series(request, panel.cutoff)
     series = pd.Index(np.sort(forecast.series[~forecast.series.isin(ended)].to_numpy()), name=ID)
     own = series_terms(request, spec.inventory)
-    stock = _Stock(spec, spec.inventory, panel, series, order_terms(spec.inventory, series, own))
+    terms = order_terms(spec.inventory, series, own)
+    stock = _Stock(spec, spec.inventory, panel, series, terms, first_sales(panel, series))
     _refuse_beyond_horizon(stock)
     levels, samples = _compute_levels(stock, past, forecast)
     table = add_zero_stock(pd.DataFrame({ID: series, **asdict(levels)}), ended)
@@ -73,13 +76,14 @@ def _mark_compared(rows: pa.Table) -> pa.Array:
 
 @dataclass(frozen=True)
 class _Stock:
-    """What levels are computed for: the series, in order, and the terms of each."""
+    """What levels are computed for: the series, in order, the terms of each, and the first period in which it sold anything."""
 
     spec: Forecast
     inventory: Inventory
     panel: PartedPanel
     series: pd.Index
     terms: OrderTerms
+    first_sale: npt.NDArray[np.datetime64]
 
 
 def _refuse_beyond_horizon(stock: _Stock) -> None:
@@ -93,10 +97,11 @@ def _refuse_beyond_horizon(stock: _Stock) -> None:
 
 def _compute_levels(stock: _Stock, past: pd.DataFrame, forecast: _NumberedMeans) -> tuple[StockLevels, int]:
     """Return the levels, and how many past errors they are computed from."""
-    champion = past_forecasts(past[past[CHAMPION]], stock.series, stock.panel.layout.horizon)
+    champion = past_forecasts(past[past[CHAMPION]], stock.series, stock.panel.layout.horizon, stock.first_sale)
     classes, need = demand_classes(stock.panel, stock.series), needed_errors(stock.inventory.service_level)
     errors = measure_errors(champion, stock.terms, classes, need)
-    means, scale = _forecast_means(forecast, stock), _scales_now(stock)
+    means = _forecast_means(forecast, stock)
+    scale = level_scales(_scales_now(stock), ~np.isnat(stock.first_sale), means)
     return stock_levels(means, scale, errors, stock.terms, stock.inventory), errors.count
 
 
@@ -108,7 +113,7 @@ def _simulate(stock: _Stock, past: pd.DataFrame) -> list[dict[str, Any]]:
     classes = demand_classes(stock.panel.known_at(past[CUTOFF].min()), stock.series)
     found = []
     for name, rows in _compared_forecasts(past).items():
-        forecasts = past_forecasts(rows, stock.series, stock.panel.layout.horizon)
+        forecasts = past_forecasts(rows, stock.series, stock.panel.layout.horizon, stock.first_sale)
         outcomes = simulate_policies(forecasts, stock.terms, classes, stock.inventory, stock.spec.model.seed)
         found += [{"candidate": name, **asdict(outcome)} for outcome in outcomes]
     return found

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from mlspec.spec.inventory import ROUNDING
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRules:
@@ -35,7 +37,7 @@ class OrderRules:
         if self.reorder_point is not None and position > self.reorder_point:
             return 0.0
         wanted = self.order_up_to - position
-        if wanted <= 0:
+        if self._is_nothing(wanted):
             return 0.0
         least = max(wanted, self.minimum_order)
         # A quotient that is a whole number but for its last digits is that number of packs.
@@ -55,8 +57,16 @@ class OrderRules:
             return replace(self, order_up_to=self.order_up_to + protection)
         usual, least = totals[self.review_period], max(self.minimum_order, self.pack_size, 0.0)
         reorder_point = self.reorder_point + (lead + protection) / 2
-        ordered = self.order_up_to - self.reorder_point + max(usual + review, least) - max(usual, least)
+        if self._is_nothing(reorder_point):
+            return replace(self, reorder_point=reorder_point, order_up_to=reorder_point)
+        # Levels of a first review that needs nothing leave no room for an order.
+        first = max(usual, least) if self._is_nothing(self.reorder_point) else self.order_up_to - self.reorder_point
+        ordered = first + max(usual + review, least) - max(usual, least)
         return replace(self, reorder_point=reorder_point, order_up_to=reorder_point + ordered)
+
+    def _is_nothing(self, need: float) -> bool:
+        """Return whether so much stock is none but for a rounding error: no pack and no minimum order is ordered for it."""
+        return need <= ROUNDING * max(abs(self.order_up_to), self.pack_size, self.minimum_order, 1.0)
 
 
 def _rise(totals: Sequence[float], start: int, periods: int) -> float:

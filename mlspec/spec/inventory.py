@@ -14,6 +14,8 @@ Policy = Literal["(R,S)", "(s,S)"]
 Service = Literal["cycle", "fill-rate"]
 TERMS = ("lead_time", "review_period", "pack_size", "minimum_order")  # keys that may have a value for each series
 LEAD_TIME_SD = "lead_time_sd"
+# A need below this share of a unit, a pack, a minimum order or a stock level is a rounding error: nothing is ordered for it.
+ROUNDING = 1e-9
 
 
 class ValueBySeries(Part):

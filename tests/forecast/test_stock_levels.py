@@ -17,6 +17,8 @@ from mlspec.forecast.stock.levels import StockLevels, measure_errors, stock_leve
 from mlspec.forecast.stock.origins import Array, PastForecasts, sums_to
 from mlspec.forecast.stock.safety_factors import error_shape, normal_sample
 from mlspec.forecast.stock.terms import order_quantities, order_terms
+from mlspec.forecast.stock.unsold import level_scales
+from mlspec.plan.stock_projection import OrderRules
 from mlspec.spec.inventory import Inventory
 
 HORIZON = 4
@@ -33,7 +35,7 @@ def past(errors: Array, scale: float = 1.0) -> PastForecasts:
     rows = errors.reshape(series * windows, -1)
     return PastForecasts(
         np.repeat(np.arange(series), windows), np.tile(np.arange(windows), series), np.full(len(rows), scale),
-        10 + rows, np.full(rows.shape, 10.0),
+        10 + rows, np.full(rows.shape, 10.0), np.ones(len(rows), dtype=bool),
     )  # fmt: skip
 
 
@@ -248,12 +250,73 @@ def test_an_order_is_of_whole_packs_no_less_than_wanted_and_no_pack_more(
     wanted: float, minimum: float, pack: float
 ) -> None:
     terms = order_terms(inventory(pack_size=pack or None, minimum_order=minimum or None), pd.RangeIndex(1))
-    ordered = order_quantities(np.array([wanted]), terms)[0]
+    ordered = order_quantities(np.zeros(1), np.array([wanted]), terms)[0]
     least = max(wanted, minimum)
-    if wanted == 0:
+    if wanted <= 1e-9 * max(1.0, minimum, pack):
         assert ordered == 0
     elif pack == 0:
         assert ordered == least
     else:
         assert least - 1e-6 <= ordered < least + pack + 1e-6
         assert ordered / pack == pytest.approx(round(ordered / pack))
+
+
+@pytest.mark.parametrize(
+    ("need", "ordered"),
+    [(-3.0, 0), (0.0, 0), (1e-12, 0), (0.01, 48), (11.0, 48), (48.0, 48), (48 + 1e-12, 48), (49.0, 60)],
+)
+def test_a_need_of_zero_or_of_a_rounding_error_orders_nothing_and_any_other_is_ordered_up(
+    need: float, ordered: float
+) -> None:
+    terms = order_terms(inventory(pack_size=12, minimum_order=48), pd.RangeIndex(1))
+    assert order_quantities(np.array([100.0]), np.array([100.0 + need]), terms)[0] == ordered
+    assert OrderRules(100.0 + need, None, 1, 1, pack_size=12, minimum_order=48).quantity(100.0) == ordered
+
+
+def test_the_last_digits_of_large_numbers_are_no_need() -> None:
+    level, position = 3e9 * 1.1, 3.3e9  # differs by 5e-7
+    assert level - position > 0
+    terms = order_terms(inventory(pack_size=12), pd.RangeIndex(1))
+    assert order_quantities(np.array([position]), np.array([level]), terms)[0] == 0
+    assert OrderRules(level, None, 1, 1, pack_size=12).quantity(position) == 0
+
+
+@given(AMOUNTS, AMOUNTS, AMOUNTS, st.sampled_from([0.0, 0.1, 12.0]))
+def test_the_simulation_and_the_table_of_orders_order_the_same(
+    level: float, position: float, minimum: float, pack: float
+) -> None:
+    terms = order_terms(inventory(pack_size=pack or None, minimum_order=minimum or None), pd.RangeIndex(1))
+    simulated = order_quantities(np.array([position]), np.array([level]), terms)[0]
+    shown = OrderRules(level, None, 1, 1, pack_size=pack, minimum_order=minimum).quantity(position)
+    assert shown == pytest.approx(simulated, rel=1e-12)
+
+
+# --- a series without demand ------------------------------------------------------------------------------------------
+
+
+def unsold_levels(mean: float, **words: Any) -> StockLevels:
+    """The levels of a series that sells 10 a period, and of one that never sold anything and is forecast as `mean` a period."""
+    spec, errors = inventory(**words), noise([3.0, 0.0], 6)
+    terms, means = order_terms(spec, pd.RangeIndex(2)), np.array([[10.0], [mean]]).repeat(HORIZON, axis=1)
+    found = measure_errors(past(errors), terms, np.zeros(2, dtype="int64"), 20)
+    scale = level_scales(np.ones(2), np.array([True, False]), means)
+    return stock_levels(means, scale, found, terms, spec)
+
+
+@pytest.mark.parametrize("service", ["cycle", "fill-rate"])
+@pytest.mark.parametrize("policy", ["(R,S)", "(s,S)"])
+@pytest.mark.parametrize("terms", [{}, {"pack_size": 12}, {"minimum_order": 48}, {"lead_time": {"mean": 1, "sd": 1}}])
+def test_a_series_that_never_sold_and_is_forecast_as_nothing_needs_no_stock(
+    service: str, policy: str, terms: dict[str, Any]
+) -> None:
+    stock = unsold_levels(0.0, service=service, policy=policy, **terms)
+    assert [stock.safety_stock[1], stock.reorder_point[1], stock.order_up_to[1]] == [0, 0, 0]
+    assert stock.order_up_to[0] > stock.reorder_point[0] > 0
+
+
+@pytest.mark.parametrize("policy", ["(R,S)", "(s,S)"])
+def test_what_is_forecast_for_a_series_that_never_sold_is_stocked_in_its_own_unit(policy: str) -> None:
+    small, large = (unsold_levels(mean, policy=policy) for mean in (2.0, 2000.0))
+    assert small.safety_stock[1] > 0
+    assert large.safety_stock[1] == pytest.approx(1000 * small.safety_stock[1])
+    assert large.order_up_to[1] == pytest.approx(1000 * small.order_up_to[1])

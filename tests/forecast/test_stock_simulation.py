@@ -30,7 +30,7 @@ def past(sigma: float, *, series: int = 60, windows: int = 5, seed: int = 0) -> 
     errors = np.random.default_rng(seed).normal(0, sigma, (rows, HORIZON))
     return PastForecasts(
         np.repeat(np.arange(series), windows), np.tile(np.arange(windows), series), np.ones(rows),
-        np.maximum(MEAN + errors, 0), np.full((rows, HORIZON), MEAN),
+        np.maximum(MEAN + errors, 0), np.full((rows, HORIZON), MEAN), np.ones(rows, dtype=bool),
     )  # fmt: skip
 
 
@@ -116,3 +116,22 @@ def test_a_single_window_or_one_without_actuals_has_no_outcome() -> None:
     history = past(5.0, windows=2)
     gaps: Array = np.where(history.window[:, None] == 1, np.nan, history.actual)
     assert outcomes(replace(history, actual=gaps)) == {}
+
+
+@pytest.mark.parametrize(
+    "words", [{}, {"pack_size": 12}, {"minimum_order": 100}, {"pack_size": 12, "service": "fill-rate"}]
+)
+@pytest.mark.parametrize("policy", ["(R,S)", "(s,S)"])
+def test_a_series_that_never_sold_takes_no_stock_and_no_order(policy: str, words: dict[str, Any]) -> None:
+    history = past(5.0, series=20)
+    idle = history.series % 2 == 1
+    sold: Array = np.where(idle[:, None], 0.0, history.actual)
+    half = replace(history, actual=sold, mean=np.where(idle[:, None], 0.0, history.mean), sold=~idle)
+    found = outcomes(half, **words)[policy]
+    without = outcomes(half.select(~idle), **words)[policy]
+    assert found.orders == pytest.approx(
+        without.orders / 2, abs=0.03
+    )  # a half of the reviews is of series without sales
+    one = replace(history, actual=np.zeros_like(sold), mean=np.zeros_like(sold), sold=np.zeros(len(idle), dtype=bool))
+    nothing = outcomes(one, **words)[policy]
+    assert (nothing.orders, nothing.mean_stock) == (0, 0)

@@ -144,3 +144,31 @@ def test_no_candidate_learns_from_what_is_not_known_ahead(tmp_path: Path, candid
     ]
     assert len(means[0]) == 2 * layout.horizon
     pd.testing.assert_frame_equal(*means, check_exact=True)
+
+
+def filled_days(root: Path, covariates: dict[str, Any]) -> list[float]:
+    """What stands in the days without stock of shop a, which sells three times as much in the week before them: a promotion."""
+    lines = ["shop,day,units,stock,promo"]
+    for day in range(42):
+        promo = 14 <= day < 21
+        gone = 21 <= day < 25
+        lines.append(
+            f"a,{START + timedelta(days=day)},{0 if gone else WEEK[day % 7] * (3 if promo else 1)},{int(not gone)},{int(promo)}"
+        )
+    plan = ["day,promo", *(f"{START + timedelta(days=day)},0" for day in range(42, 44))]
+    root.mkdir()
+    run = Pipeline(root, dataset={"available": "stock", **covariates}).data("\n".join([*lines, ""]))
+    run.data("\n".join([*plan, ""]), "plan.csv").check()
+    frame = panel(run)
+    return list(frame.loc[~frame["observed"], "y"])
+
+
+def test_a_stock_out_after_a_promotion_has_the_demand_of_a_week_without_it(tmp_path: Path) -> None:
+    usual = [float(WEEK[day]) for day in range(4)]
+    plan = {"covariates": {"known": ["promo"]}, "future": {"uri": "data/plan.csv"}}
+    assert filled_days(tmp_path / "column", plan) == usual
+    days = f"{START + timedelta(days=14)}/{START + timedelta(days=20)}"
+    assert filled_days(tmp_path / "event", {"covariates": {"events": {"promotion": [days]}}}) == usual
+    assert filled_days(tmp_path / "not-known", {}) == [
+        3 * value for value in usual
+    ]  # nobody says that it was a promotion

@@ -17,7 +17,7 @@ from mlspec.render.error_tables import SHOWN_SEGMENTS
 from mlspec.render.forecast_page import render_report
 from mlspec.render.page_facts import AttentionItem, ForecastPageFacts, SeriesCurve
 from mlspec.render.project import comment_lines, project_files
-from mlspec.render.reader import Reader
+from mlspec.render.reader import LANGUAGES, Reader
 from mlspec.render.series_listing import PAGE, SeriesIndex
 from mlspec.render.timeline import SHOWN_ROUTINE, timeline_entries
 from mlspec.render.yaml_text import quote_list, quote_scalar
@@ -50,6 +50,9 @@ FACTS = ForecastPageFacts(
     lineage={"seed": 0, "libraries": {"numpy": "2"}}, auto=["seasonal-naive: the floor"], series=SeriesIndex(OVERVIEW),
 )  # fmt: skip
 WORDS = ChartWords("a <b>", "units <i>", "no data", "{:g}".format)
+
+
+PORTUGUESE = Reader(LANGUAGES["pt-BR"])
 
 
 def report(facts: ForecastPageFacts = FACTS, reader: Reader = Reader()) -> str:  # noqa: B008  (frozen)
@@ -188,3 +191,31 @@ def test_the_stock_has_what_its_levels_would_have_reached() -> None:
     cells = '<td class="left">(R,S)</td><td>96.2%</td><td>–</td><td>1,234</td><td>0.66</td><td>100.0%</td>'
     assert f'<tr class="champion"><th scope="row">theta</th>{cells}' in page
     assert '<tr><th scope="row">&lt;b&gt;</th><td class="left">(s,S)</td>' in page
+
+
+@pytest.mark.parametrize(
+    ("policy", "english", "portuguese"),
+    [
+        ("(R,S)", "Each review orders up to the demand", "Cada revisão pede até a demanda prevista"),
+        ("(s,S)", "at the reorder point or below it", "no ponto de pedido ou abaixo dele"),
+    ],
+)
+def test_how_stock_levels_are_computed_is_said_in_the_reader_s_language(
+    policy: str, english: str, portuguese: str
+) -> None:
+    facts = {"service_level": 0.95, "protection_periods": 3, "formula": "in words of the record"}
+    stock = {"columns": ["shop"], "rows": [["1"]], "hidden": 0, "words": 1, "facts": facts, "simulation": ()}
+    known = replace(FACTS, inventory={**stock, "policy": policy})
+    assert english in report(known)
+    own = report(known, PORTUGUESE)
+    assert portuguese in own
+    assert "O estoque de segurança é o que o serviço exige" in own
+    for page in (own, report(known)):
+        assert "in words of the record" not in page
+    of_an_older_mlspec = replace(FACTS, inventory={**stock, "policy": None})
+    assert '<span lang="en">in words of the record.</span>' in report(of_an_older_mlspec, PORTUGUESE)
+
+
+def test_a_page_in_another_language_says_what_the_columns_of_its_files_mean() -> None:
+    assert "como mean (média) e q0.9 (quantil de 90%)" in report(FACTS, PORTUGUESE)
+    assert "column names in every language" not in report(FACTS)

@@ -77,3 +77,21 @@ def test_a_stock_that_is_no_number_is_said(site: str) -> None:
     assert (status, "the stock of shop 7 is" in words_of(page)) == (400, True)
     assert "14 de 14 séries" in words_of(get(f"{site}{PATH}?language=pt-BR")[2])
     assert get(f"{site}/forecasts/nothing/stock")[0] == 404
+
+
+def test_columns_of_files_have_the_same_names_in_every_language_and_a_page_says_what_they_mean(site: str) -> None:
+    for address in ("demand/forecast", "demand/stock", "demand/quality"):
+        plain, own = (
+            get(f"{site}/forecasts/{address}.csv?language={language}")[2].splitlines()[0]
+            for language in ("en", "pt-BR")
+        )
+        assert plain == own
+        half = get(f"{site}/forecasts/{address}.csv?language=pt-BR&form=semicolon")[2].splitlines()[0]
+        assert half == plain.replace(",", ";")
+    for address, meaning in (
+        ("demand", "mean (média)"),
+        ("demand/stock", "expected_stock (estoque esperado)"),
+        ("demand/quality", "filled_periods (períodos preenchidos)"),
+    ):
+        assert meaning in words_of(get(f"{site}/forecasts/{address}?language=pt-BR")[2])
+        assert "in every language" not in words_of(get(f"{site}/forecasts/{address}?language=en")[2])

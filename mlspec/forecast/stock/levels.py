@@ -5,7 +5,7 @@ position has to last for L + R periods (Silver, Pyke & Thomas 2017, ch. 6). With
 
     safety_stock  = bias + k x sigma, never below 0
     policy (R,S):  order_up_to S = D(L + R) + safety_stock,        reorder_point = D(L) + safety_stock
-    policy (s,S):  reorder_point s = D(L) + U + safety_stock,      order_up_to S = s + Q
+    policy (s,S):  reorder_point s = D(L) + U + safety_stock,      order_up_to S = s + Q; S = s where s is 0: nothing is needed
 
 Sigma is the standard deviation of the demand over L + R beside its forecast. It has two parts: that of the errors, of the series
 itself as far as its errors tell (`error_sizes`), and that of the lead time, times the demand of a period:
@@ -37,7 +37,7 @@ from mlspec.errors import ModelError
 from mlspec.forecast.stock.error_sizes import shrink_sizes
 from mlspec.forecast.stock.origins import Array, Codes, Flags, PastForecasts, running_totals, sums_to
 from mlspec.forecast.stock.safety_factors import ErrorShape, error_shape
-from mlspec.forecast.stock.terms import OrderTerms
+from mlspec.forecast.stock.terms import OrderTerms, is_needed
 from mlspec.spec.inventory import Inventory, Policy
 
 # Errors of a class needed beyond the service; with fewer, the shape and the usual size are those of all series.
@@ -46,13 +46,13 @@ HALVINGS = 30  # of the interval in which the safety stock for a fill rate lies:
 _ALL = -1  # the class of series whose own class has too few errors
 
 _SAFETY = (
-    "forecast demand over lead time + review period + safety stock; safety stock = what the service takes of the backtest's summed "
-    "errors over that interval, in each series' own size (Silver, Pyke & Thomas 2017, ch. 6, "
+    "safety stock = what the service takes of the backtest's summed errors over lead time + review period, in each series' own "
+    "size (Silver, Pyke & Thomas 2017, ch. 6, "
 )
 FORMULAS: Mapping[Policy, str] = {
-    "(R,S)": f"order_up_to = {_SAFETY}(R, S) system)",
-    "(s,S)": f"order_up_to = reorder_point + the larger of minimum order, pack and a review's demand; reorder_point = {_SAFETY}"
-    "(R, s, S) system)",
+    "(R,S)": f"order_up_to = forecast demand over lead time + review period + safety stock; {_SAFETY}(R, S) system)",
+    "(s,S)": "order_up_to = reorder_point + the larger of minimum order, pack and a review's demand; reorder_point = forecast "
+    f"demand over lead time + half a review period + safety stock; {_SAFETY}(R, s, S) system)",
 }
 
 
@@ -143,7 +143,8 @@ def stock_levels(
         chance = np.hypot(chance, (demand - lead_demand) / math.sqrt(12))
         safety = _safety_stock(_Cycle(order, chance, own, own, order), errors, inventory)
         reorder_point = (lead_demand + demand) / 2 + safety
-        return StockLevels(demand, safety, reorder_point, reorder_point + order)
+        ordered = np.where(is_needed(reorder_point, reorder_point, terms), order, 0.0)
+        return StockLevels(demand, safety, reorder_point, reorder_point + ordered)
     cycle = _Cycle(order, chance, own, errors.lead_size * scale, demand - lead_demand)
     safety = _safety_stock(cycle, errors, inventory)
     return StockLevels(demand, safety, lead_demand + safety, demand + safety)

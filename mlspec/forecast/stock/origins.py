@@ -20,7 +20,8 @@ Flags = npt.NDArray[np.bool_]
 class PastForecasts:
     """`actual` and `mean`: a row a series and cutoff, a column a step, NaN where not known. `scale`: of the series then.
 
-    `series`: the place of each row's series among those that levels are asked for; `window`: the number of its cutoff.
+    `series`: the place of each row's series among those that levels are asked for; `window`: the number of its cutoff; `sold`:
+    whether the series had ever sold anything by then.
     """
 
     series: Codes
@@ -28,6 +29,7 @@ class PastForecasts:
     scale: Array
     actual: Array
     mean: Array
+    sold: Flags
 
     @property
     def horizon(self) -> int:
@@ -36,7 +38,7 @@ class PastForecasts:
 
     def select(self, rows: Flags) -> PastForecasts:
         """Return some of the rows."""
-        names = ("series", "window", "scale", "actual", "mean")
+        names = ("series", "window", "scale", "actual", "mean", "sold")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def errors_from(self, first: int) -> Array:
@@ -45,8 +47,10 @@ class PastForecasts:
         return np.concatenate([np.zeros((len(errors), 1)), np.cumsum(errors, axis=1)], axis=1)
 
 
-def past_forecasts(backtest: pd.DataFrame, series: pd.Index, horizon: int) -> PastForecasts:
-    """Return the rows of one candidate's backtest for these series."""
+def past_forecasts(
+    backtest: pd.DataFrame, series: pd.Index, horizon: int, first_sale: npt.NDArray[np.datetime64]
+) -> PastForecasts:
+    """Return the rows of one candidate's backtest for these series. `first_sale`: the first period in which each sold anything."""
     places = series.get_indexer(backtest[ID])
     rows = backtest[places >= 0]
     windows, cutoffs = pd.factorize(rows[CUTOFF], sort=True)
@@ -58,7 +62,9 @@ def past_forecasts(backtest: pd.DataFrame, series: pd.Index, horizon: int) -> Pa
         table[row_of, steps] = rows[name]
     scale = rows[SCALE].to_numpy(dtype="float64")[first]
     count = max(len(cutoffs), 1)
-    return PastForecasts(origins // count, origins % count, scale, values[TARGET], values[MEAN])
+    owners, numbers = origins // count, origins % count
+    sold = first_sale[owners] <= cutoffs.to_numpy(dtype="datetime64[ns]")[numbers]
+    return PastForecasts(owners, numbers, scale, values[TARGET], values[MEAN], sold)
 
 
 def sums_to(totals: Array, periods: Array) -> Array:

@@ -29,7 +29,8 @@ from mlspec.forecast.stock.levels import (
 )
 from mlspec.forecast.stock.origins import Array, Codes, Flags, PastForecasts, running_totals, sums_to
 from mlspec.forecast.stock.safety_factors import ErrorShape
-from mlspec.forecast.stock.terms import OrderTerms, order_quantities
+from mlspec.forecast.stock.terms import OrderTerms, is_needed, order_quantities
+from mlspec.forecast.stock.unsold import level_scales
 from mlspec.spec.inventory import Inventory, Policy
 
 LONGEST = 26  # periods after a cutoff in which reviews are simulated
@@ -83,9 +84,10 @@ def simulate_policies(
             break
         means = past.mean[:, age:]
         review_demand = sums_to(running_totals(means), run_terms.review_period)
+        scale = level_scales(past.scale, past.sold, means)
         for policy, reviews in plans.items():
             asked = inventory.model_copy(update={"policy": policy})
-            levels = stock_levels(means, past.scale, errors, run_terms, asked)
+            levels = stock_levels(means, scale, errors, run_terms, asked)
             reviews[age] = _Review(due, levels, review_demand)
     return [
         _run_policy(past, run_terms, policy, reviews, np.random.default_rng(seed))
@@ -179,7 +181,8 @@ def _first_position(review: _Review, terms: OrderTerms, policy: Policy) -> Array
     if policy == "(s,S)":
         return levels.reorder_point + part * (levels.order_up_to - levels.reorder_point)
     demand = np.maximum(review.review_demand, 0.0)
-    more = cycle_order(demand, terms) - demand
+    needed = is_needed(levels.order_up_to, levels.order_up_to, terms)
+    more = np.where(needed, cycle_order(demand, terms) - demand, 0.0)
     return np.where(more > 0, levels.order_up_to + part * more, levels.order_up_to - demand)
 
 
@@ -188,7 +191,7 @@ def _order(review: _Review, position: Array, terms: OrderTerms, policy: Policy) 
     levels = review.levels
     trigger = levels.order_up_to if policy == "(R,S)" else levels.reorder_point
     orders = review.due & (position <= trigger)
-    return order_quantities(np.where(orders, levels.order_up_to - position, 0.0), terms)
+    return np.where(orders, order_quantities(position, levels.order_up_to, terms), 0.0)
 
 
 def _draw_lead_times(terms: OrderTerms, random: np.random.Generator) -> Codes:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlspec.forecast.stock.origins import Array, Codes, Flags
-from mlspec.spec.inventory import Inventory
+from mlspec.spec.inventory import ROUNDING, Inventory
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,20 @@ def whole_period_sd(mean: Array) -> Array:
     return np.sqrt(part * (1 - part))
 
 
-def order_quantities(wanted: Array, terms: OrderTerms) -> Array:
-    """Return what is ordered to bring the position up by `wanted`: the minimum order at least, in whole packs; 0 for nothing."""
+def is_needed(need: Array, level: Array, terms: OrderTerms) -> Flags:
+    """Return whether so much stock is more than a rounding error beside the level, a pack, the minimum order and one unit."""
+    largest = np.maximum(np.maximum(terms.pack_size, terms.minimum_order), 1.0)
+    return np.asarray(need > ROUNDING * np.maximum(np.abs(level), largest))
+
+
+def order_quantities(position: Array, level: Array, terms: OrderTerms) -> Array:
+    """Return what is ordered to bring the position up to a level: the minimum order at least, in whole packs.
+
+    Nothing is ordered for a need of zero or of a rounding error. A need that is less than a pack is one pack.
+    """
+    wanted = level - position
     least = np.maximum(wanted, terms.minimum_order)
     packs = np.where(terms.pack_size > 0, terms.pack_size, 1.0)
     # A quotient that is a whole number but for its last digits is that number of packs.
     whole = np.ceil(np.round(least / packs, 9)) * packs
-    return np.where(wanted > 0, np.where(terms.pack_size > 0, whole, least), 0.0)
+    return np.where(is_needed(wanted, level, terms), np.where(terms.pack_size > 0, whole, least), 0.0)

@@ -20,6 +20,14 @@ from tests.mutations.named_tests import (
 )
 
 MUTATIONS = (
+    Mutation("a need of a rounding error orders nothing on the page of orders", "plan/stock_projection.py",
+             "        if self._is_nothing(wanted):\n", "        if wanted <= 0:\n",
+             "tests/forecast/test_stock_levels.py::"
+             "test_a_need_of_zero_or_of_a_rounding_error_orders_nothing_and_any_other_is_ordered_up"),
+    Mutation("a later review that needs nothing orders no pack", "plan/stock_projection.py",
+             "        if self._is_nothing(reorder_point):\n", "        if False:\n",
+             "tests/plan/test_stock_projection.py::"
+             "test_demand_that_begins_or_ends_after_the_first_review_is_ordered_for_by_the_same_rule"),
     Mutation("the levels of later reviews follow the forecast", "plan/stock_projection.py",
              "        if start == 0:\n", "        if True:\n",
              "tests/plan/test_stock_projection.py::test_orders_rise_before_a_promotion_so_that_the_safety_stock_stays"),
