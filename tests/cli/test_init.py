@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from datetime import date, timedelta
 from pathlib import Path
@@ -234,6 +235,22 @@ def test_a_call_that_people_try_first_is_answered_with_the_one_to_make(
     assert front.run(["init", *words]) in (1, 2)
     assert said in capsys.readouterr().err
     assert not Path("specs").exists()
+
+
+def test_a_file_in_a_folder_that_may_not_be_looked_into_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("s.csv").write_text(sales(shops=("a", "b")))
+    whole = Path.stat
+
+    def refuse(path: Path, **words: bool) -> os.stat_result:
+        if path.name == "s.csv":
+            raise PermissionError(13, "Permission denied")
+        return whole(path, **words)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert front.run(["init", "x", "--from", "s.csv"]) == 1
+    assert "--from: cannot read s.csv: Permission denied" in capsys.readouterr().err
 
 
 def test_a_spec_that_was_there_is_said_to_stay_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from mlspec.plain_files import open_new_file, refuse_links
 from mlspec.plan.package_source import chosen_package, detected_package, why_unknown
 from mlspec.plan.starting_language import propose_language
 from mlspec.render.project import CI_FILES, REQUIREMENTS, project_files, spec_file
+from mlspec.source_files import PERMISSION
 from mlspec.spec.calendar import timezone_problem
 from mlspec.spec.checks.table_keys import value_problems
 from mlspec.spec.dataset import Source
@@ -206,10 +207,14 @@ def _example_files() -> tuple[dict[str, str], dict[str, Path]]:
 
 def _locate_data(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
     """Return the file's path for a spec in `folder`, and where to copy the file, if it is outside the folder."""
+    try:
+        data.stat()
+    except PermissionError as error:
+        raise DataError(f"--from: cannot read {data}: {error.strerror}", hint=PERMISSION) from error
+    except (OSError, ValueError):
+        raise _no_file(data) from None
     if data.is_dir() and not data.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"the folder {data} is not in the project", hint=f"put it below {folder.resolve()}")
-    if not data.exists():
-        raise _no_file(data)
     try:
         return data.resolve().relative_to(folder.resolve()).as_posix(), {}
     except ValueError:
