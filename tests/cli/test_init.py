@@ -237,6 +237,16 @@ def test_a_call_that_people_try_first_is_answered_with_the_one_to_make(
     assert not Path("specs").exists()
 
 
+@pytest.mark.parametrize("name", ["sales [1].csv", "50%.csv", "a: b.csv", "a*.csv"])
+def test_a_file_whose_name_no_spec_may_have_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(name).write_text(sales(shops=("a", "b")))
+    assert front.run(["init", "x", "--from", name]) == 2
+    said = capsys.readouterr().err
+    assert f"--from: a spec cannot name 'data/{name}'" in said
+    assert "give the file, or its folder, a name of letters" in said
+    assert not Path("x").exists()
+
+
 def test_a_file_in_a_folder_that_may_not_be_looked_into_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -387,7 +397,7 @@ def copied(folder: str) -> tuple[list[str], set[str]]:
 
 
 @pytest.mark.parametrize(
-    ("uri", "held"), [("data/a.csv", "data"), ("sales 2024/a.csv", "sales 2024"), ("a$[b].csv", "a\\$\\[b\\].csv")]
+    ("uri", "held"), [("data/a.csv", "data"), ("sales 2024/a.csv", "sales 2024"), ("a$b.csv", "a\\$b.csv")]
 )
 def test_the_image_of_a_project_holds_its_specs_and_its_data_and_nothing_else(uri: str, held: str) -> None:
     Path("new", uri).parent.mkdir(parents=True)

@@ -28,6 +28,7 @@ from mlspec.plan.starting_language import propose_language
 from mlspec.render.project import CI_FILES, REQUIREMENTS, project_files, spec_file
 from mlspec.source_files import PERMISSION
 from mlspec.spec.calendar import timezone_problem
+from mlspec.spec.checks.addresses import address_problem
 from mlspec.spec.checks.table_keys import value_problems
 from mlspec.spec.dataset import Source
 from mlspec.spec.fields import PATTERNS
@@ -119,6 +120,7 @@ def command(
         listed = None if series is None else tuple(part for part in series.split(",") if part)
         spec = _valid_name(name or data.stem)
         uri, copies = _locate_data(folder, data)
+        _refuse_name(uri)
         held = _held_paths([uri])
         profile = profile_data(data, words, listed, _layout_words(layout))
         print_profile(data, profile)
@@ -219,6 +221,16 @@ def _locate_data(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
         return data.resolve().relative_to(folder.resolve()).as_posix(), {}
     except ValueError:
         return f"data/{data.name}", {f"data/{data.name}": data}
+
+
+def _refuse_name(uri: str) -> None:
+    """Raise UsageError for a file whose name no spec may have: the spec that names it would be refused."""
+    problem = address_problem(uri, "csv") or (("* names several files", "") if "*" in uri else None)
+    if problem is not None:
+        raise UsageError(
+            f"--from: a spec cannot name '{printable(uri)}': {problem[0]}",
+            hint="give the file, or its folder, a name of letters, digits, hyphens and dots",
+        )
 
 
 def _no_file(data: Path) -> DataError:
