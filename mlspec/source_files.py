@@ -5,22 +5,36 @@ And what can be said of a file that is not read.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from mlspec.errors import DataError
+
 _PARQUET = ".parquet"
+PERMISSION = "give yourself permission to read the file and the folders above it"
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # what Hive, Spark and Arrow write for a missing value
 
 
 def list_source_files(root: Path, uri: str) -> list[Path]:
     """Return the files that a path relative to `root` names, sorted. A path without `*` is returned even if nothing is there.
 
-    A folder names the Parquet files in it and in its partitions (`store=A/part-0.parquet`).
+    A folder names the Parquet files in it and in its partitions (`store=A/part-0.parquet`). Raises DataError if the folder may
+    not be looked into: nobody knows then which files are there.
     """
+    place = root / uri
+    try:
+        is_folder = place.is_dir()
+        if "*" in uri:
+            with os.scandir(place.parent):
+                pass
+    except PermissionError as error:
+        raise DataError(f"cannot read {uri}: {error.strerror}", hint=PERMISSION) from error
+    except OSError:
+        is_folder = False
     if "*" in uri:
         return sorted(path for path in root.glob(uri) if path.is_file())
-    place = root / uri
-    if not place.is_dir():
+    if not is_folder:
         return [place]
     return sorted(
         path for path in place.rglob(f"*{_PARQUET}") if is_part(path.relative_to(place).as_posix()) and path.is_file()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlspec.errors import MissingExtra
+from mlspec.errors import DataError, MissingExtra
 from mlspec.source_files import list_source_files
 from mlspec.spec import Fault, Problem, ResolvedSpec
 from mlspec.spec.faults import Path as Field
@@ -61,7 +61,11 @@ def _roles(spec: ResolvedSpec) -> tuple[list[tuple[Field, str]], list[tuple[Fiel
 def _check_files(uri: str | None, field: Field, root: Path) -> Iterator[Problem]:
     if uri is None or "://" in uri:
         return
-    files = list_source_files(root, uri)
+    try:
+        files = list_source_files(root, uri)
+    except DataError as error:
+        yield Problem(field, "unreadable", error.message, error.hint or "")
+        return
     if not files or not files[0].is_file():
         folder = (root / uri).parent
         near = did_you_mean(Path(uri).name, [path.name for path in sorted(folder.glob("*"))] if folder.is_dir() else [])

@@ -26,6 +26,8 @@ from mlspec.targets.base import Target
 
 logger = logging.getLogger(__name__)
 
+_RETIRED = "Retired"
+
 
 @dataclass(frozen=True, slots=True)
 class ForecastStatus:
@@ -115,6 +117,23 @@ def not_applied(name: str, now: str) -> ForecastStatus:
     """Return the state of a forecast that is not applied."""
     message = "nothing is applied: run `mlspec apply`"
     return _without_record(Condition(name, "Deployed", "Unknown", "NotApplied", message, now))
+
+
+def without_spec(status: ForecastStatus) -> ForecastStatus:
+    """Return the state of a forecast that no spec describes. Where nothing of it is applied, apply cannot help: it is retired."""
+    if not any(condition.reason == "NotApplied" for condition in status.conditions):
+        return status
+    message = (
+        "nothing is applied, and no spec under specs/ describes it: its history is kept until "
+        f"`mlspec destroy {status.name} --purge`"
+    )
+    retired = replace(status.conditions[0], reason=_RETIRED, message=message)
+    return replace(status, why=message, conditions=(retired,))
+
+
+def is_retired(status: ForecastStatus) -> bool:
+    """Return whether a forecast was taken down and has no spec any more, so that only its history is left."""
+    return any(condition.reason == _RETIRED for condition in status.conditions)
 
 
 def _unreadable(name: str, message: str, now: str) -> ForecastStatus:

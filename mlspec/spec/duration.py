@@ -18,10 +18,10 @@ def parse_duration(text: str) -> timedelta:
     match = _PATTERN.fullmatch(text)
     if not match:
         raise ValueError(f"expected {EXPECTED}")
-    span = timedelta(seconds=int(match[1]) * {**_UNITS, **_ONLY_READ}[match[2]])
-    if span > LONGEST:
+    seconds = int(match[1]) * {**_UNITS, **_ONLY_READ}[match[2]]
+    if seconds > LONGEST.total_seconds():  # compared as a number: a timedelta cannot hold all of them
         raise ValueError(f"expected at most {format_duration(LONGEST)}")
-    return span
+    return timedelta(seconds=seconds)
 
 
 def format_duration(span: timedelta) -> str:

@@ -108,8 +108,9 @@ def _spec_files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
     files_by_path: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
+            before = len(faults)
             folder_files = list(_files_inside(path, faults))
-            if not folder_files:
+            if not folder_files and len(faults) == before:
                 faults.append(
                     Fault(
                         _display_name(path), 1, 1, "", "no-specs", "the folder holds no .yaml file", "try `mlspec init`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from datetime import date, timedelta
 from pathlib import Path
@@ -236,6 +237,32 @@ def test_a_call_that_people_try_first_is_answered_with_the_one_to_make(
     assert not Path("specs").exists()
 
 
+@pytest.mark.parametrize("name", ["sales [1].csv", "50%.csv", "a: b.csv", "a*.csv"])
+def test_a_file_whose_name_no_spec_may_have_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(name).write_text(sales(shops=("a", "b")))
+    assert front.run(["init", "x", "--from", name]) == 2
+    said = capsys.readouterr().err
+    assert f"--from: a spec cannot name 'data/{name}'" in said
+    assert "give the file, or its folder, a name of letters" in said
+    assert not Path("x").exists()
+
+
+def test_a_file_in_a_folder_that_may_not_be_looked_into_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("s.csv").write_text(sales(shops=("a", "b")))
+    whole = Path.stat
+
+    def refuse(path: Path, **words: bool) -> os.stat_result:
+        if path.name == "s.csv":
+            raise PermissionError(13, "Permission denied")
+        return whole(path, **words)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert front.run(["init", "x", "--from", "s.csv"]) == 1
+    assert "--from: cannot read s.csv: Permission denied" in capsys.readouterr().err
+
+
 def test_a_spec_that_was_there_is_said_to_stay_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     Path("s.csv").write_text(sales(shops=("a", "b")))
     spec_of(Path("s.csv"))
@@ -370,7 +397,7 @@ def copied(folder: str) -> tuple[list[str], set[str]]:
 
 
 @pytest.mark.parametrize(
-    ("uri", "held"), [("data/a.csv", "data"), ("sales 2024/a.csv", "sales 2024"), ("a$[b].csv", "a\\$\\[b\\].csv")]
+    ("uri", "held"), [("data/a.csv", "data"), ("sales 2024/a.csv", "sales 2024"), ("a$b.csv", "a\\$b.csv")]
 )
 def test_the_image_of_a_project_holds_its_specs_and_its_data_and_nothing_else(uri: str, held: str) -> None:
     Path("new", uri).parent.mkdir(parents=True)

@@ -298,6 +298,13 @@ def test_a_forecast_that_was_destroyed_is_printed_with_a_note_and_is_no_surprise
     assert gone in applied("plan").err
     assert applied("destroy", "demand", "--yes").code == 0
     assert gone not in applied("plan").err
+    retired = "nothing is applied, and no spec under specs/ describes it: its history is kept until"
+    for words in (("status",), ("get", "demand")):
+        said = applied(*words)
+        assert f"{retired} `mlspec destroy demand --purge`" in said.out
+    assert "demand: nothing is applied: run" not in applied("status").out
+    assert gone not in applied("status").out
+    assert [applied("status", name, "--check").code for name in ("demand", "other")] == [0, 3]
     said = applied("forecast", "demand")
     assert said.code == 0
     assert "demand was destroyed: this is the last forecast that was made before" in said.err

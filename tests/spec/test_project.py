@@ -150,3 +150,14 @@ def test_no_two_targets_share_a_database(tmp_path: Path) -> None:
     (fault,) = said_of(project(tmp_path), f"targets:\n{lines}")
     assert fault.path == "targets.b.state"
     assert "belongs to target 'a'" in fault.message
+
+
+def test_a_folder_of_specs_that_may_not_be_read_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = project(tmp_path)
+
+    def refuse(folder: str) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("os.scandir", refuse)
+    (fault,) = read_specs([root / "specs"], root, "local").faults
+    assert fault.message == "cannot read the folder: Permission denied"

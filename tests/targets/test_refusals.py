@@ -69,6 +69,33 @@ def test_a_folder_without_write_permission_can_be_read_and_refuses_writes_in_wor
     target.folder.chmod(0o755)
 
 
+def test_a_folder_that_may_not_be_looked_into_is_said_by_migrate_too(shared: Path) -> None:
+    target = LocalTarget(shared / ".mlspec")
+    write(target)
+    target.folder.chmod(0o700)
+    said = shared / "said"
+    said.touch()
+    said.chmod(0o666)
+
+    def as_somebody_else() -> None:
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        else:
+            target.folder.chmod(0)
+        try:
+            target.migrate_schema()
+        except StateError as error:
+            said.write_text(f"{error.message}\n{error.hint}")
+
+    assert in_child(as_somebody_else) == 0
+    message, hint = said.read_text().splitlines()
+    assert "Permission denied" in message
+    assert "write permission" in hint
+    target.folder.chmod(0o755)
+
+
 def test_a_path_that_leads_through_a_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     target = LocalTarget(tmp_path / "file" / ".mlspec")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import click
 
@@ -14,7 +15,7 @@ from mlspec.cli.project import find_root, known_forecasts, load_default_specs
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.history_json import event_json, release_json, version_json
-from mlspec.engine.status import find_status
+from mlspec.engine.status import find_status, without_spec
 from mlspec.errors import Exit, StateError
 from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
@@ -39,6 +40,8 @@ def command(name: str, target: str, output: str, limit: int) -> int:
     known_name(name, known_forecasts(loaded, opened))
     metadata = next((spec.forecast.metadata for spec in loaded.specs if spec.name == name), None)
     described = _describe(opened, name, metadata)
+    if metadata is None and not loaded.faults:
+        described = replace(described, status=without_spec(described.status))
     if output == "json":
         click.echo(json.dumps(_as_json(described), indent=2, allow_nan=False))
     else:

@@ -26,7 +26,9 @@ from mlspec.plain_files import open_new_file, refuse_links
 from mlspec.plan.package_source import chosen_package, detected_package, why_unknown
 from mlspec.plan.starting_language import propose_language
 from mlspec.render.project import CI_FILES, REQUIREMENTS, project_files, spec_file
+from mlspec.source_files import PERMISSION
 from mlspec.spec.calendar import timezone_problem
+from mlspec.spec.checks.addresses import address_problem
 from mlspec.spec.checks.table_keys import value_problems
 from mlspec.spec.dataset import Source
 from mlspec.spec.fields import PATTERNS
@@ -118,6 +120,7 @@ def command(
         listed = None if series is None else tuple(part for part in series.split(",") if part)
         spec = _valid_name(name or data.stem)
         uri, copies = _locate_data(folder, data)
+        _refuse_name(uri)
         held = _held_paths([uri])
         profile = profile_data(data, words, listed, _layout_words(layout))
         print_profile(data, profile)
@@ -206,14 +209,28 @@ def _example_files() -> tuple[dict[str, str], dict[str, Path]]:
 
 def _locate_data(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
     """Return the file's path for a spec in `folder`, and where to copy the file, if it is outside the folder."""
+    try:
+        data.stat()
+    except PermissionError as error:
+        raise DataError(f"--from: cannot read {data}: {error.strerror}", hint=PERMISSION) from error
+    except (OSError, ValueError):
+        raise _no_file(data) from None
     if data.is_dir() and not data.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"the folder {data} is not in the project", hint=f"put it below {folder.resolve()}")
-    if not data.exists():
-        raise _no_file(data)
     try:
         return data.resolve().relative_to(folder.resolve()).as_posix(), {}
     except ValueError:
         return f"data/{data.name}", {f"data/{data.name}": data}
+
+
+def _refuse_name(uri: str) -> None:
+    """Raise UsageError for a file whose name no spec may have: the spec that names it would be refused."""
+    problem = address_problem(uri, "csv") or (("* names several files", "") if "*" in uri else None)
+    if problem is not None:
+        raise UsageError(
+            f"--from: a spec cannot name '{printable(uri)}': {problem[0]}",
+            hint="give the file, or its folder, a name of letters, digits, hyphens and dots",
+        )
 
 
 def _no_file(data: Path) -> DataError:

@@ -21,7 +21,7 @@ from mlspec.cli.status_text import WIDTH, as_text
 from mlspec.cli.streams import is_reader_gone
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
-from mlspec.engine.status import ForecastStatus, find_status
+from mlspec.engine.status import ForecastStatus, find_status, is_retired, without_spec
 from mlspec.errors import UNREACHABLE, Exit, Terminated, UsageError
 from mlspec.plan.natural_order import natural_key
 from mlspec.plan.select import known_name, select_names
@@ -74,7 +74,8 @@ def command(
         click.echo(_status_text(call, statuses, loaded))
     if not all(forecast.is_readable for forecast in statuses):
         return Exit.FAILED
-    return Exit.NOT_WELL if check and not all(forecast.ready for forecast in statuses) else Exit.DONE
+    good = all(forecast.ready or is_retired(forecast) for forecast in statuses)
+    return Exit.NOT_WELL if check and not good else Exit.DONE
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ def _load_statuses(call: _StatusOptions) -> tuple[list[ForecastStatus], LoadedSp
     plan_now = partial(_plan_now, opened_target, loaded)
     chosen_names = select_names(plan_now, call.select, chosen_names)
     statuses = [find_status(opened_target, name, utc_now()) for name in sorted(chosen_names, key=natural_key)]
+    if not loaded.faults:  # else a file that cannot be read may describe any of them
+        described = {spec.name for spec in loaded.specs}
+        statuses = [each if each.name in described else without_spec(each) for each in statuses]
     if loaded.faults and (loaded.files or (root / PROJECT_FILE).is_file()):
         report("some specs cannot be read, and are left out: `mlspec validate` says why", "WARNING")
     return [each for each in statuses if not (call.not_ready and each.ready)], loaded
@@ -118,7 +122,8 @@ def _status_text(call: _StatusOptions, statuses: list[ForecastStatus], loaded: L
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size((WIDTH, 24)).columns if is_terminal else WIDTH
     described = {spec.name for spec in loaded.specs}
-    gone = () if loaded.faults else [forecast.name for forecast in statuses if forecast.name not in described]
+    undescribed = () if loaded.faults else [each for each in statuses if each.name not in described]
+    gone = [forecast.name for forecast in undescribed if not is_retired(forecast)]
     return "\n".join(
         [
             as_text(statuses, wide=call.wide, width=width, wrap=is_terminal and not call.wide),

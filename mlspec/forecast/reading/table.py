@@ -37,7 +37,7 @@ from mlspec.forecast.reading.csv_text import encoding_error, find_undecodable, r
 from mlspec.forecast.reading.dialect import Dialect
 from mlspec.forecast.reading.header import refuse_missing
 from mlspec.forecast.reading.parquet_file import ParquetTable, open_parquet
-from mlspec.source_files import partition_values
+from mlspec.source_files import PERMISSION, partition_values
 
 
 @dataclass(frozen=True)
@@ -312,6 +312,8 @@ def explain_errors(file: Path, dialect: Dialect, where: str) -> Iterator[None]:
                     f"{where}: '{file.name}' has a line of column names, and no row below it",
                     hint="export it again with its rows",
                 ) from error
+        if isinstance(error, PermissionError):
+            raise DataError(f"{where}: '{file.name}' cannot be read: {error.strerror}", hint=PERMISSION) from error
         raise DataError(
             f"{where}: '{file.name}' cannot be read: {_first_line(error)}", hint=_hint(file, dialect)
         ) from error

@@ -98,8 +98,9 @@ class SqliteDatabase:
 
         The backup is a copy of the whole file before the upgrade, in the same folder. Raises StateError if the file is damaged.
         """
-        if not self.path.exists():
-            return None
+        with self._explain_errors():
+            if not self.path.exists():
+                return None
         with lock_folder(self.path.parent), self._explain_errors():
             connection = self._open_connection("rw")
             try:
