@@ -122,6 +122,20 @@ def test_the_table_of_a_workbook_is_found(fill: Callable[[Any], None], keys: dic
     assert (found.time, found.series, found.target) == ("Data", ("Loja",), "Vendas")
 
 
+def test_formulas_without_results_are_told_how_to_get_them(tmp_path: Path) -> None:
+    """As programs write them that compute nothing: the results come when a spreadsheet program saves the workbook."""
+
+    def fill(workbook: Any) -> None:
+        workbook.active.append(["data", "vendas"])
+        for row, (day, _, _) in enumerate(SALES, 2):
+            workbook.active.append([day.to_pydatetime(), f"=ROW(A{row})+1"])
+
+    with pytest.raises(DataError) as refused:
+        profile("vendas.xlsx", book(fill), tmp_path)
+    assert "formulas" in refused.value.hint
+    assert "save it" in refused.value.hint
+
+
 @pytest.mark.parametrize("total", ["Total;;9.999,00", ";Total geral;9.999,00", "Fonte: ERP;;", "Subtotal Centro;;1,00"])
 def test_a_row_below_the_table_changes_no_guess_and_is_named(total: str, tmp_path: Path) -> None:
     found = profile("v.csv", f"{text()}{total}\n".encode(), tmp_path)

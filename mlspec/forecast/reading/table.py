@@ -322,8 +322,10 @@ def explain_errors(file: Path, dialect: Dialect, where: str) -> Iterator[None]:
 def _hint(file: Path, dialect: Dialect) -> str:
     if dialect.format_of(file) != "csv":
         return f"write it again: it is not a whole file of the format {dialect.format_of(file)}"
+    compression = dialect.compression_of(file)
+    packed = f"a whole file packed with {compression}, of " if compression else ""
     return (
-        f"it must be text in {dialect.encoding} with a header line and '{dialect.delimiter}' between fields, "
+        f"it must be {packed}text in {dialect.encoding} with a header line and '{dialect.delimiter}' between fields, "
         "or dataset.source says how it is written"
     )
 
