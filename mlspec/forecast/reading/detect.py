@@ -166,7 +166,7 @@ def _detect_sheet(file: Path, detected: Detected, words: Words) -> Detected:
     if not tables:
         raise DataError(
             f"{file.name} has no sheet with a header of two or more columns and two or more rows below it",
-            hint="is it the right file? --sheet names a sheet, and --header-row the row of the columns' names. If formulas fill its "
+            hint="is it the right file? --sheet names a sheet, and --header-row the row of the columns' names. If formulas fill "
             "columns, open it in a spreadsheet program and save it, so that it holds their results",
         )
     names = [table.name for table in tables]
