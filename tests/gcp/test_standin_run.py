@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +12,11 @@ from google.api_core.exceptions import Aborted, FailedPrecondition, InvalidArgum
 from google.cloud import kms_v1 as kms
 from google.cloud import run_v2 as run
 from google.cloud import secretmanager_v1 as secretmanager
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from tests.gcp.standin.commands import Run
 from tests.gcp.standin.harness import Running
+from tests.gcp.standin.services.run_jobs import Executions
 
 PARENT = "projects/acme-test/locations/southamerica-east1"
 SAYS = "import os, sys; print(*sys.argv[1:], os.environ['MODE'], os.environ['CLOUD_RUN_TASK_ATTEMPT']); sys.exit(int(sys.argv[1]))"
@@ -69,6 +74,37 @@ def test_a_program_that_fails_is_tried_again_and_the_execution_says_so(standin: 
     assert (kept.conditions[0].state.name, kept.completion_time) == ("CONDITION_FAILED", found.completion_time)
     assert len(standin.outputs()) == 4
     assert [each.last_attempt_result.exit_code for each in run.TasksClient().list_tasks(parent=found.name)] == [7, 7]
+
+
+class EndsAfterOneLook(Run):
+    """A program that has ended when it is looked at for the second time."""
+
+    looks = 0
+
+    @property
+    def done(self) -> bool:
+        self.looks += 1
+        return self.looks > 1
+
+
+def test_a_program_that_ends_while_its_execution_is_looked_at_has_its_log(tmp_path: Path) -> None:
+    for name in ("output.txt", "errors.txt"):
+        (tmp_path / name).touch()
+    program = EndsAfterOneLook(lambda: None, lambda: True, tmp_path / "output.txt", tmp_path / "errors.txt")
+    told: list[str] = []
+    cloud: Any = SimpleNamespace(
+        resources={}, next_id=lambda: "1", stamp=lambda *_, **__: None, timestamp=Timestamp,
+        commands=SimpleNamespace(start=lambda *_: program),
+        service=lambda _: SimpleNamespace(wrote=lambda _log, _origin, line: told.append(line)),
+    )  # fmt: skip
+    job = run.Job.pb()(name=f"{PARENT}/jobs/demand")
+    job.template.template.containers.add(image="step:1")
+    executions = Executions(cloud)
+    execution = executions.start(job, run.RunJobRequest.pb()().overrides)
+    assert executions.look(execution).running_count == 1
+    assert told == []
+    assert executions.look(execution).succeeded_count == 1
+    assert told == ["Container called exit(0)."]
 
 
 def test_an_execution_is_cancelled_with_its_program(standin: Running, jobs: run.JobsClient) -> None:
