@@ -127,7 +127,7 @@ MUTATIONS = (
              "notices)))\n\n\ndef _record_traffic(",
              crash("a_pass_that_is_killed_anywhere_is_made_good_by_the_next[turns_bad]")),
     Mutation("what one of several processes records is not cut off", "engine/process_pool.py",
-             "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    raise Terminated", "    raise Terminated",
+             "handle_signal(signal.SIGTERM, once=True)", "handle_signal(signal.SIGTERM)",
              SIGNALS + "::test_what_one_of_several_processes_records_is_not_cut_off_by_a_signal_that_comes_twice"),
     Mutation("a step that a signal stopped is recorded", "engine/apply.py",
              "    except BaseException as error:\n        record_failure",

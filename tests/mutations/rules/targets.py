@@ -99,7 +99,7 @@ MUTATIONS = (
              "            del due[sha256]", "            pass",
              REMOVAL + "::test_a_file_that_is_named_again_within_the_day_stays"),
     Mutation("a file that another forecast has just let go stays", "targets/record/prune.py",
-             "if sha256 not in young}", "}",
+             "if name in chosen and sha256 not in young}", "if name in chosen}",
              REMOVAL + "::test_a_clock_that_was_ahead_keeps_no_file_for_ever"),
     Mutation("a file that is needed again is taken off the list", "targets/record/prune.py",
              "        if sha256 not in pruning.needed\n", "",
