@@ -161,7 +161,9 @@ def _year_and_week(text: str) -> str | None:
 def _read_excel_days(texts: pd.Series) -> pd.Series:
     """Return the time of each number of days, as Excel counts them."""
     days = pd.to_numeric(texts.where(texts.str.fullmatch(_EXCEL_DAYS)).str.replace(",", "."), errors="coerce")
-    return (_EXCEL_DAY + pd.to_timedelta(days, unit="D")).dt.round("s")
+    # Of an absent number pandas rounds what happens to be in memory, which can overflow with a warning.
+    times = _EXCEL_DAY + pd.to_timedelta(days.fillna(0.0), unit="D")
+    return times.where(days.notna()).dt.round("s")
 
 
 def _first_month(text: str) -> str | None:
