@@ -33,11 +33,6 @@ def known_forecasts(loaded: LoadedSpecs, target: Target) -> tuple[str, ...]:
     return tuple(sorted({*target.forecast_names(), *(spec.name for spec in loaded.specs)}))
 
 
-def without_spec_sentence(name: str) -> str:
-    """Return what to say of a forecast that was applied and that no spec describes."""
-    return f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it"
-
-
 def is_folder(path: Path, root: Path) -> bool:
     """Return whether a path of a command is a folder: then the command is about all the specs in it."""
     return resolve_path(path, root).is_dir()

@@ -12,7 +12,7 @@ from mlspec.engine.defects import as_error
 from mlspec.engine.effects import checked_fates
 from mlspec.errors import StateError, StateUnreachable, TargetError
 from mlspec.plan.moments import format_moment, parse_moment
-from mlspec.plan.ready import is_ready, why_not_ready
+from mlspec.plan.ready import DESTROYED, is_ready, why_not_ready
 from mlspec.plan.releases import release_spec
 from mlspec.plan.schedule import next_run
 from mlspec.plan.serving import observed_traffic, stable_version
@@ -67,7 +67,9 @@ def find_status(target: Target, name: str, now: datetime) -> ForecastStatus:
     """
     moment = format_moment(now)
     try:
-        return forecast_status(target, name, now) if _is_known(target, name) else not_applied(name, moment)
+        if _is_known(target, name):
+            return forecast_status(target, name, now)
+        return not_applied(name, moment, was_destroyed=bool(target.load_releases(name)))
     except (TargetError, StateUnreachable):
         raise
     except Exception as error:  # one forecast's record does not hide the others
@@ -113,22 +115,27 @@ def forecast_status(target: Target, name: str, now: datetime) -> ForecastStatus:
     )
 
 
-def not_applied(name: str, now: str) -> ForecastStatus:
-    """Return the state of a forecast that is not applied."""
-    message = "nothing is applied: run `mlspec apply`"
+def not_applied(name: str, now: str, *, was_destroyed: bool = False) -> ForecastStatus:
+    """Return the state of a forecast that is not applied, or not any more."""
+    message = DESTROYED if was_destroyed else "nothing is applied: run `mlspec apply`"
     return _without_record(Condition(name, "Deployed", "Unknown", "NotApplied", message, now))
 
 
 def without_spec(status: ForecastStatus) -> ForecastStatus:
     """Return the state of a forecast that no spec describes. Where nothing of it is applied, apply cannot help: it is retired."""
     if not any(condition.reason == "NotApplied" for condition in status.conditions):
-        return status
+        return replace(status, problems=(*status.problems, without_spec_sentence(status.name)))
     message = (
         "nothing is applied, and no spec under specs/ describes it: its history is kept until "
         f"`mlspec destroy {status.name} --purge`"
     )
     retired = replace(status.conditions[0], reason=_RETIRED, message=message)
     return replace(status, why=message, conditions=(retired,))
+
+
+def without_spec_sentence(name: str) -> str:
+    """Return what to say of a forecast that is applied and that no spec describes."""
+    return f"no spec under specs/ describes it any more; `mlspec destroy {name}` removes it"
 
 
 def is_retired(status: ForecastStatus) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from mlspec.state.record import Condition
 
 NEEDED = ("DataReady", "ModelReady", "Deployed")
+DESTROYED = "nothing is applied, since it was destroyed: `mlspec apply` makes it again from its spec"
+"""Why a forecast is not ready of which only the history is left."""
 
 
 def is_ready(conditions: Sequence[Condition]) -> bool:

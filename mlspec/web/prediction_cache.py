@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from mlspec.errors import LostProcess, MlspecError, StateError, StateUnreachable
+from mlspec.plan.ready import DESTROYED
 from mlspec.plan.releases import release_spec
 from mlspec.plan.serving import observed_traffic, spec_shape
 from mlspec.spec.forecast import Forecast
@@ -112,7 +113,7 @@ class PredictionCache:
 
         A forecast that is new, kept out by its gate, or destroyed takes no other one from who asks.
         """
-        absent = (_UNSERVED, _LOADING) if self.is_loaded else (_UNSERVED,)
+        absent = (_UNSERVED, DESTROYED, *([_LOADING] if self.is_loaded else []))
         expected = self._names or [name for name, cached in self._forecasts.items() if cached not in absent]
         return bool(expected) and self.why_not_ready.keys().isdisjoint(expected)
 
@@ -161,9 +162,10 @@ class PredictionCache:
     def _load_forecast(self, name: str) -> CachedForecast | str:
         observed = self._target.observe_forecast(name)
         number = observed.find_fact("deployment", "release")
+        releases = self._target.load_releases(name)
         if number is None or "data" not in observed.resources:
-            return _UNSERVED
-        release = next((item for item in self._target.load_releases(name) if item.release == number), None)
+            return DESTROYED if releases and not observed.resources else _UNSERVED
+        release = next((item for item in releases if item.release == number), None)
         if release is None:
             return f"release {number} serves but is missing from the state: restore the state from a backup"
         try:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from mlspec.cli import main as front
+from mlspec.plan.ready import DESTROYED
 from tests.examples import project, sales, spec_text
 
 
@@ -296,6 +297,9 @@ def test_a_forecast_that_was_destroyed_is_printed_with_a_note_and_is_no_surprise
     Path("specs/other.yaml").write_text(spec_text("other"))
     gone = "demand: no spec under specs/ describes it any more; `mlspec destroy demand` removes it"
     assert gone in applied("plan").err
+    assert gone in applied("status").out
+    stated = {each["name"]: each for each in json.loads(applied("status", "--output", "json").out)["forecasts"]}
+    assert [f"demand: {problem}" for problem in stated["demand"]["problems"]] == [gone]
     assert applied("destroy", "demand", "--yes").code == 0
     assert gone not in applied("plan").err
     retired = "nothing is applied, and no spec under specs/ describes it: its history is kept until"
@@ -308,6 +312,8 @@ def test_a_forecast_that_was_destroyed_is_printed_with_a_note_and_is_no_surprise
     said = applied("forecast", "demand")
     assert said.code == 0
     assert "demand was destroyed: this is the last forecast that was made before" in said.err
+    Path("demand.yaml").rename("specs/demand.yaml")
+    assert f"demand: {DESTROYED}" in applied("status").out
 
 
 def test_a_command_runs_in_the_folder_that_is_named(

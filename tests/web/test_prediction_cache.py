@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.errors import LostProcess, ModelError, StateError
+from mlspec.plan.ready import DESTROYED
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.predicted import Predictions
@@ -145,6 +146,16 @@ def test_a_forecast_that_nothing_serves_takes_no_other_one_from_who_asks(shop: S
         cache.refresh()
         assert "no version serves yet" in cache.why_not_ready["other"]
     assert (shop.shelf.is_ready, named.is_ready) == (True, False)
+
+
+def test_a_destroyed_forecast_is_said_to_be_one_and_takes_no_other_one_from_who_asks(shop: Shop) -> None:
+    shop.world.look()
+    shop.world.look(spec("other"))
+    parts = ("data", "model", "deployment", "forecast")
+    shop.world.target.remove_forecast("other", parts, purge=False, at="2024-03-01T00:00:00Z")
+    shop.shelf.refresh()
+    assert shop.shelf.why_not_ready == {"other": DESTROYED}
+    assert shop.shelf.is_ready
 
 
 def test_a_version_that_never_could_predict_is_not_ready_and_says_why(shop: Shop) -> None:

@@ -12,9 +12,10 @@ from mlspec.cli import options, plan_markdown, plan_text
 from mlspec.cli.messages import report
 from mlspec.cli.output_file import write_output
 from mlspec.cli.planning import open_plan_here
-from mlspec.cli.project import find_root, without_spec_sentence
+from mlspec.cli.project import find_root
 from mlspec.engine.project_specs import page_language
 from mlspec.engine.provision import OpenedPlan
+from mlspec.engine.status import without_spec_sentence
 from mlspec.errors import Exit
 from mlspec.plan.saved import to_text
 from mlspec.state.plan import Plan
@@ -69,7 +70,7 @@ def command(
     }
     click.echo(forms[output](plan))
     for name in gone:
-        report(without_spec_sentence(name))
+        report(f"{name}: {without_spec_sentence(name)}")
     if blocked:
         return Exit.FAILED
     if out is not None:

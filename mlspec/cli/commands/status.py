@@ -16,7 +16,7 @@ import click
 from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.messages import report
-from mlspec.cli.project import find_root, known_forecasts, load_default_specs, without_spec_sentence
+from mlspec.cli.project import find_root, known_forecasts, load_default_specs
 from mlspec.cli.status_text import WIDTH, as_text
 from mlspec.cli.streams import is_reader_gone
 from mlspec.cli.target import open_here, timestamp
@@ -67,11 +67,11 @@ def command(
         if output != "text" or check:
             raise UsageError("--watch shows text until it is ended", hint="leave out --output json and --check")
         return _watch(call, interval)
-    statuses, loaded = _load_statuses(call)
+    statuses = _load_statuses(call)
     if output == "json":
         click.echo(json.dumps({"forecasts": [as_json(forecast) for forecast in statuses]}, indent=2, allow_nan=False))
     else:
-        click.echo(_status_text(call, statuses, loaded))
+        click.echo(_status_text(call, statuses))
     if not all(forecast.is_readable for forecast in statuses):
         return Exit.FAILED
     good = all(forecast.ready or is_retired(forecast) for forecast in statuses)
@@ -89,8 +89,8 @@ class _StatusOptions:
     wide: bool
 
 
-def _load_statuses(call: _StatusOptions) -> tuple[list[ForecastStatus], LoadedSpecs]:
-    """Return the state of the forecasts that the call names, and the specs as they are now."""
+def _load_statuses(call: _StatusOptions) -> list[ForecastStatus]:
+    """Return the state of the forecasts that the call names."""
     root = find_root()
     loaded = load_default_specs(root, call.target)
     opened_target = open_here(call.target)
@@ -104,7 +104,7 @@ def _load_statuses(call: _StatusOptions) -> tuple[list[ForecastStatus], LoadedSp
         statuses = [each if each.name in described else without_spec(each) for each in statuses]
     if loaded.faults and (loaded.files or (root / PROJECT_FILE).is_file()):
         report("some specs cannot be read, and are left out: `mlspec validate` says why", "WARNING")
-    return [each for each in statuses if not (call.not_ready and each.ready)], loaded
+    return [each for each in statuses if not (call.not_ready and each.ready)]
 
 
 def _plan_now(opened_target: OpenedTarget, loaded: LoadedSpecs) -> Plan:
@@ -115,21 +115,13 @@ def _plan_now(opened_target: OpenedTarget, loaded: LoadedSpecs) -> Plan:
     return make_plan(open_engine(opened_target, find_root(), ignore_progress), loaded.specs, None)
 
 
-def _status_text(call: _StatusOptions, statuses: list[ForecastStatus], loaded: LoadedSpecs) -> str:
-    """Return the text, as wide as the terminal, and a line for each forecast that no spec describes."""
+def _status_text(call: _StatusOptions, statuses: list[ForecastStatus]) -> str:
+    """Return the text, as wide as the terminal."""
     if not statuses and (call.not_ready or call.select):
         return "No forecast is not ready." if call.not_ready else "No forecast is selected."
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size((WIDTH, 24)).columns if is_terminal else WIDTH
-    described = {spec.name for spec in loaded.specs}
-    undescribed = () if loaded.faults else [each for each in statuses if each.name not in described]
-    gone = [forecast.name for forecast in undescribed if not is_retired(forecast)]
-    return "\n".join(
-        [
-            as_text(statuses, wide=call.wide, width=width, wrap=is_terminal and not call.wide),
-            *map(without_spec_sentence, gone),
-        ]
-    )
+    return as_text(statuses, wide=call.wide, width=width, wrap=is_terminal and not call.wide)
 
 
 def _watch(call: _StatusOptions, interval: float) -> int:
@@ -141,7 +133,7 @@ def _watch(call: _StatusOptions, interval: float) -> int:
     try:
         while True:
             try:
-                text = _status_text(call, *_load_statuses(call))
+                text = _status_text(call, _load_statuses(call))
             except UNREACHABLE as error:
                 text = f"{error.message}; the next look is in {format_duration(timedelta(seconds=interval))}"
             if sys.stdout.isatty():
