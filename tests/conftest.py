@@ -29,6 +29,7 @@ settings.load_profile(os.environ.get("MLSPEC_HYPOTHESIS", "mlspec"))
 
 pytest_plugins = ["tests.gcp.pubsub", "tests.preloaded", "tests.stores", "tests.terraform.plugin"]
 
+FOLDER = Path.cwd()  # in which all tests run
 # Those that take longest, of those in no group: what begins last should be short, as no other process can help with it.
 LONGEST = ("tests/docs/test_sessions.py", "tests/gcp/test_fault_at_every_call.py", "tests/engine/test_reconcile_crash.py",
            "tests/terraform/test_platform.py", "tests/gcp/test_faults.py", "tests/test_acceptance.py")  # fmt: skip
@@ -47,12 +48,15 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _stays_in_its_folder() -> Iterator[None]:
-    """Fail a test that leaves its process in another folder: the tests that follow start their own programs from there."""
-    before = Path.cwd()
+    """Fail a test that leaves its process in another folder: the tests that follow start their own programs from there.
+
+    What several tests share is set up before this, so they fail where that is left in another folder.
+    """
+    assert Path.cwd() == FOLDER
     yield
     after = Path.cwd()
-    os.chdir(before)
-    assert after == before
+    os.chdir(FOLDER)
+    assert after == FOLDER
 
 
 @pytest.hookimpl(wrapper=True)

@@ -102,7 +102,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "out").mkdir()
     before = os.umask(0o022)
     try:
-        assert front.run(["-C", str(root), "apply"]) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(root)
+            assert front.run(["apply"]) == 0
     finally:
         os.umask(before)
     return root
