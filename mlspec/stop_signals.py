@@ -61,13 +61,17 @@ def stop_signal_name(stopped: BaseException) -> str:
 
 def _raise_stop(number: int, frame: FrameType | None) -> None:
     if not _must_wait(number, frame):
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise _exception_of(number)
 
 
 def _raise_once(number: int, frame: FrameType | None) -> None:
     if number not in _obeyed and not _must_wait(number, frame):
         _obeyed.add(number)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise _exception_of(number)
+
+
+def _exception_of(number: int) -> type[BaseException]:
+    return Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def _must_wait(number: int, frame: FrameType | None) -> bool:

@@ -39,6 +39,9 @@ _TARGET_NAMES = re.compile(
 )
 _WINDOWS, _MOST_WINDOWS = 4, 8  # of a backtest, where nothing asks for more, and where a longer season does
 _MOST_LISTED = 5  # columns that are named in one line
+_FORMULAS_HINT = (
+    "if formulas fill it, open the workbook in a spreadsheet program and save it, so that it holds their results"
+)
 _MOST_FLAGS = 8  # spellings of yes and no in one column
 _HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "MS": 6, "ME": 6, "QS": 4, "QE": 4, "YS": 2, "YE": 2}
 
@@ -257,9 +260,10 @@ def _find_target(
     empty = next((name for name in named_others if sample.missing[name] == 1), None)
     texts = [name for name in named_others if sample.missing[name] < 1]
     if empty is not None and not texts:
+        is_sheet = sample.dialect.sheet is not None
         raise DataError(
             f"the column '{empty}' is empty in every row",
-            hint="if formulas fill it, open the workbook in a spreadsheet program and save it, so that it holds their results",
+            hint=_FORMULAS_HINT if is_sheet else "name another column with --target",
         )
     if texts:
         raise DataError(

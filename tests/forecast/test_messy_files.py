@@ -286,6 +286,16 @@ def test_what_stands_in_the_way_is_said(
     assert caught.value.hint
 
 
+def test_an_empty_column_is_taken_for_one_of_formulas_in_a_sheet_alone(tmp_path: Path) -> None:
+    pd.DataFrame(SALES, columns=HEADER).assign(Vendas=[None] * len(SALES)).to_parquet(tmp_path / "v.parquet")
+    hints = []
+    for name, write in (("v.parquet", (tmp_path / "v.parquet").read_bytes()), ("v.xlsx", book(formulas))):
+        with pytest.raises(DataError, match="'Vendas' is empty in every row") as caught:
+            profile(name, write, tmp_path)
+        hints.append("formulas" in str(caught.value.hint))
+    assert hints == [False, True]
+
+
 def test_a_column_of_lists_beside_the_table_is_left_out(tmp_path: Path) -> None:
     frame = pd.DataFrame(SALES, columns=HEADER).assign(tags=[["a", "b"]] * len(SALES))
     frame.to_parquet(tmp_path / "v.parquet")
