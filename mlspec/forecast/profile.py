@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mlspec.errors import DataError
+from mlspec.errors import DataError, ModelError
 from mlspec.forecast.frequency import Frequency, parse_frequency
 from mlspec.forecast.frequency_guess import guess_frequency
 from mlspec.forecast.odd_proposals import find_stock_column, name_series, opposite_columns, propose_outliers
@@ -30,6 +30,7 @@ from mlspec.forecast.starting_alerts import starting_alerts
 from mlspec.forecast.time_column import find_time_column, refuse_split_dates, refuse_split_hours
 from mlspec.forecast.total_rows import TotalRows, find_total_rows, name_total
 from mlspec.forecast.zones import guess_zone
+from mlspec.spec.backtest_windows import FEWEST_WINDOWS, fit_windows
 
 # Names in English and in Portuguese.
 _TARGET_NAMES = re.compile(
@@ -172,9 +173,10 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     else:
         days, frequency, why_frequency = repeated.periods, repeated.alias, repeated.why
     parsed = parse_frequency(frequency)
-    length = int(days.nunique())
+    length = max(1, len(pd.date_range(days.min(), days.max(), freq=parsed.offset)))
     horizon = hints.horizon or max(1, min(_usual_horizon(parsed), length // 5))
     windows = _usual_windows(parsed, length, horizon)
+    why_windows = _describe_windows(parsed, length, horizon, windows)
     lowest = float(figures[target].min())
     history = as_history(keys[list(series)], days, figures[target])
     rows = [RowProposal("timezone", *zone)] if zone else []
@@ -191,8 +193,7 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
         bad_cells=_find_bad_cells(sample, {time: dates, target: sample.numbers[target]}, totals),
         reasons={
             "time": why_time, "series": why_series, "target": why_target, "frequency": why_frequency,
-            "horizon": f"{length:,} periods of history; {windows} backtest windows of {horizon} "
-            + ("fit after a season" if windows <= _WINDOWS else "are a whole longer season"),
+            "horizon": f"{length:,} periods of history; {why_windows}",
             "demand": _describe_demand(figures[target]),
         },
     )  # fmt: skip
@@ -220,7 +221,22 @@ def _usual_windows(frequency: Frequency, length: int, horizon: int) -> int:
         whole = math.ceil(season / horizon)
         if whole <= _MOST_WINDOWS and 2 * season + whole * horizon <= length:
             return max(_WINDOWS, whole)
-    return max(1, min(_WINDOWS, room))
+    return max(FEWEST_WINDOWS, min(_WINDOWS, room))
+
+
+def _describe_windows(frequency: Frequency, length: int, horizon: int, windows: int) -> str:
+    """Return how the windows lie in the history. Raises DataError if it is too short for them."""
+    try:
+        count, distance = fit_windows(length, horizon, frequency.season, windows, horizon)
+    except ModelError as error:
+        hint = "name a shorter --horizon, or provide more history" if horizon > 1 else "provide more history"
+        raise DataError(error.message, hint=hint) from error
+    words = f"{count} backtest windows of {horizon}"
+    if windows > _WINDOWS:
+        return f"{words} are a whole longer season"
+    apart = "" if distance == horizon else f", {distance} periods apart,"
+    is_after_season = length - horizon - (count - 1) * distance >= frequency.season
+    return f"{words}{apart} fit" + (" after a season" if is_after_season else "")
 
 
 def _usual_horizon(frequency: Frequency) -> int:

@@ -112,7 +112,12 @@ def open_document(file: File, name: str) -> Document:
         document.text = raw.decode("utf-8", "replace") if len(raw) <= MAX_BYTES else ""
         document.add_troubles([text])
         return document
-    document.text = text
+    return parse_document(file, name, text)
+
+
+def parse_document(file: File, name: str, text: str) -> Document:
+    """Return the document that the text of a file is. Never raises: what cannot be read is a fault."""
+    document = Document(file, name, text)
     reading = read_yaml(text)
     document.add_troubles(reading.troubles)
     document.value = reading.value or {}

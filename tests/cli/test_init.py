@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from mlspec.cli import main as front
 from mlspec.engine.project_specs import page_language, read_project_specs
 from mlspec.installation import LocalPath, Origin, Published
 from mlspec.jobs.profile import profile_file
+from mlspec.spec.backtest_windows import fit_windows
 from tests.examples import sales
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -428,6 +430,50 @@ def proposed(tmp_path: Path, rows: list[str], *options: str) -> dict[str, Any]:
 
 def days(count: int, step: int = 1) -> list[date]:
     return [date(2024, 1, 1) + timedelta(days=step * number) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "says"),
+    [
+        (
+            ["date,version,units"],
+            ("--series", "version"),
+            "'version' is the name of a column that mlspec writes in the forecast",
+        ),
+        (
+            ["date,store,units"],
+            ("--time", "date", "--series", "store,date", "--frequency", "D"),
+            "'date' is the time already",
+        ),
+        (
+            ["date,store,units"],
+            ("--horizon", "50"),
+            "a backtest of 2 windows of 50 periods needs 64 periods of history",
+        ),
+    ],
+    ids=["reserved", "twice", "horizon"],
+)
+def test_no_spec_is_written_that_validate_or_apply_would_refuse(
+    rows: list[str], options: tuple[str, ...], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows += [f"{day},{shop},{3 + place % 4}" for shop in "AB" for place, day in enumerate(days(60))]
+    (tmp_path / "sales.csv").write_text("\n".join(rows) + "\n")
+    assert front.run(["init", "p", "--from", str(tmp_path / "sales.csv"), *options]) == 1
+    assert says in capsys.readouterr().err
+    assert not Path("p").exists()
+
+
+@pytest.mark.parametrize("count", [4, 9, 12, 20, 40, 200])
+def test_the_windows_that_are_said_are_those_of_the_backtest(
+    count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proposed(tmp_path, ["date,units", *(f"{day},{3 + place % 4}" for place, day in enumerate(days(count)))])
+    said = re.search(r"(\d+) backtest windows of (\d+)(?:, (\d+) periods apart)?", capsys.readouterr().out)
+    assert said
+    model = yaml.safe_load((tmp_path / "p/specs/x.yaml").read_text())["model"]
+    horizon, windows = model["horizon"], model["backtest"]["windows"]
+    found = fit_windows(count, horizon, 7, windows, horizon)
+    assert (int(said[1]), int(said[2]), int(said[3] or horizon)) == (found[0], horizon, found[1])
 
 
 def test_sales_without_a_row_for_no_sale_are_read_as_such(tmp_path: Path) -> None:

@@ -31,8 +31,10 @@ from mlspec.spec.calendar import timezone_problem
 from mlspec.spec.checks.addresses import address_problem
 from mlspec.spec.checks.table_keys import value_problems
 from mlspec.spec.dataset import Source
+from mlspec.spec.document import parse_document
 from mlspec.spec.fields import PATTERNS
 from mlspec.spec.load import PROJECT_FILE
+from mlspec.spec.resolve import resolve_spec
 from mlspec.spec.schema import json_schema
 from mlspec.targets.checkout import published_commit
 
@@ -125,7 +127,9 @@ def command(
         profile = profile_data(data, words, listed, _layout_words(layout))
         print_profile(data, profile)
         form = written_form(profile)
-        files = {f"specs/{spec}.yaml": spec_file({"name": spec, "uri": uri, "profile": profile})}
+        file, text = f"specs/{spec}.yaml", spec_file({"name": spec, "uri": uri, "profile": profile})
+        _refuse_spec(file, text)
+        files = {file: text}
     if (folder / _MODELS).is_dir():
         held = tuple(sorted({*held, _MODELS}))
     source = _package(folder, package)
@@ -231,6 +235,14 @@ def _refuse_name(uri: str) -> None:
             f"--from: a spec cannot name '{printable(uri)}': {problem[0]}",
             hint="give the file, or its folder, a name of letters, digits, hyphens and dots",
         )
+
+
+def _refuse_spec(file: str, text: str) -> None:
+    """Raise DataError for a spec that `validate` would refuse: the data has to change first, such as the name of a column."""
+    resolved = resolve_spec(parse_document(Path(file), file, text), None, "local")
+    fault = resolved[0] if isinstance(resolved, list) else None
+    if fault is not None:
+        raise DataError(f"a spec for this file would not be valid: {fault.path}: {fault.message}", hint=fault.hint)
 
 
 def _no_file(data: Path) -> DataError:
