@@ -56,7 +56,10 @@ def require_input(request: StepRequest, role: str) -> Path:
     try:
         return request.inputs[role]
     except KeyError as error:
-        raise UsageError(f"step {request.step} needs the input '{role}'", hint=f"add --in {role}=FILE") from error
+        raise UsageError(
+            f"step {request.step} needs the input '{role}'",
+            hint=f"add --in {role}=FILE, or --in with the folder of an earlier step",
+        ) from error
 
 
 def read_panel(request: StepRequest, spec: Forecast) -> Panel:

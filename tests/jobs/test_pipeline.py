@@ -309,23 +309,20 @@ def test_the_step_command_runs_the_same_code(
     )
     said = json.loads(capsys.readouterr().out)
     assert said["facts"]["ok"]
-    words = [
-        "--spec",
-        "specs/demand.yaml",
-        "--in",
-        "panel=o/check/panel.parquet",
-        "--in",
-        "series=o/check/series.parquet",
-    ]
+    words = ["--spec", "specs/demand.yaml", "--in", "o/check"]
     assert run(["step", "backtest", *words, "--out", "o/backtest"]) == 0
     champion = json.dumps(json.loads(capsys.readouterr().out)["facts"]["champion_candidate"])
     backtest = ["--in", "backtest=o/backtest/backtest.parquet", "--option", f"candidate={champion}"]
     assert run(["step", "train", *words, *backtest, "--out", "o/train"]) == 0
+    part = ["--in", "panel=o/check/panel.parquet", "--in", "series=o/check/series.parquet"]
+    assert run(["step", "backtest", *words[:2], *part, "--out", "o/part"]) == 2
+    assert "the panel in 'o/check' is 2 files, and 1 of them are not named" in capsys.readouterr().err
     Path("resolved.json").write_text(json.dumps(yaml.safe_load(Path("specs/demand.yaml").read_text())))
     assert run(["step", "check", "--spec", "resolved.json", "--out", "o/again"]) in (0, 1)
     for wrong in (
         ["--spec", "none.json"],
         ["--spec", "specs/demand.yaml", "--in", "panel=none"],
         ["--spec", "specs/demand.yaml", "--in", "x"],
+        ["--spec", "specs/demand.yaml", "--in", "o"],
     ):
         assert run(["step", "backtest", *wrong, "--out", "o/wrong"]) in (1, 2)

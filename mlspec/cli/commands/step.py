@@ -21,7 +21,7 @@ from mlspec.plain_files import make_private_folder
 from mlspec.spec import ResolvedSpec
 from mlspec.spec.object_address import is_object_address
 from mlspec.state.pass_steps import STEP_NAMES
-from mlspec.state.step import StepName, StepRequest
+from mlspec.state.step import PANEL, StepName, StepRequest, panel_parts
 from mlspec.targets.base import OpenedTarget
 
 # With --out a step runs on files; without, on the target's record.
@@ -37,6 +37,21 @@ def _parse_pairs(_context: click.Context, parameter: click.Parameter, values: tu
     if wrong:
         raise click.BadParameter(f"'{wrong[0]}' is not of the form NAME=VALUE", param=parameter)
     return pairs
+
+
+def _parse_inputs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return the files by role. A folder stands for its files: a step gives each the name of its role."""
+    found: dict[str, str] = {}
+    for value in values:
+        if "=" not in value and Path(value).is_dir():
+            found |= {file.stem: str(file) for file in sorted(Path(value).iterdir()) if file.is_file()}
+        elif "=" not in value:
+            raise click.BadParameter(
+                f"there is no folder '{value}', and it is not of the form ROLE=FILE", param=parameter
+            )
+        else:
+            found |= _parse_pairs(context, parameter, (value,))
+    return found
 
 
 def _parse_moment(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -72,9 +87,9 @@ def _parse_moment(_context: click.Context, parameter: click.Parameter, value: st
     "--in",
     "inputs",
     multiple=True,
-    callback=_parse_pairs,
-    metavar="ROLE=FILE",
-    help="On files: a file of an earlier step.",
+    callback=_parse_inputs,
+    metavar="DIR|ROLE=FILE",
+    help="On files: the folder of an earlier step, or one file. Can be given more than once.",
 )
 @click.option(
     "--option",
@@ -115,8 +130,7 @@ def command(
     \b
     mlspec step gate --spec specs/demand.yaml
     mlspec step check --spec specs/demand.yaml --out run/check
-    mlspec step backtest --spec specs/demand.yaml --in panel=run/check/panel.parquet \\
-        --in series=run/check/series.parquet --out run/backtest
+    mlspec step backtest --spec specs/demand.yaml --in run/check --out run/backtest
     """
     if out is None:
         if inputs or options:
@@ -238,13 +252,26 @@ def _run_on_files(
 ) -> int:
     from mlspec import jobs
 
-    request = StepRequest(
-        name, spec, root, _make_folder(out), {role: _existing_file(path) for role, path in inputs.items()}, words
-    )
+    files = {role: _existing_file(path) for role, path in inputs.items()}
+    _refuse_partial_panel(files)
+    request = StepRequest(name, spec, root, _make_folder(out), files, words)
     result = jobs.run(request, lambda _done, _total, text: report(printable(text)))
     outputs = {role: str(path) for role, path in result.outputs.items()}
     click.echo(json.dumps({"facts": dict(result.facts), "outputs": outputs}, indent=2, allow_nan=False))
     return Exit.DONE
+
+
+def _refuse_partial_panel(files: Mapping[str, Path]) -> None:
+    """Raise UsageError if the panel is more files than are named: the step would take a part of the history for all of it."""
+    if PANEL not in files:
+        return
+    folder = files[PANEL].parent
+    written = panel_parts({file.stem: file for file in folder.glob(f"{PANEL}*.parquet")})
+    if left_out := written.keys() - files.keys():
+        raise UsageError(
+            f"the panel in '{folder}' is {len(written)} files, and {len(left_out)} of them are not named",
+            hint=f"name the folder: --in {folder}",
+        )
 
 
 def _step_options(name: str, options: dict[str, str], moment: str | None) -> dict[str, Any]:
