@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar
@@ -85,7 +86,9 @@ def _run_child(work: Callable[[], Result], pipe: Connection, at_once: int) -> No
     handle_signal(signal.SIGTERM, once=True)
     share_processors(at_once)
     try:
-        pipe.send(work())
+        result = work()
+        with suppress(BrokenPipeError):  # who asked was killed, and the work so far is recorded
+            pipe.send(result)
     except (KeyboardInterrupt, Terminated):
         os._exit(1)
 

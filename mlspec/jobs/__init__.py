@@ -11,6 +11,7 @@ import logging
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -210,13 +211,14 @@ def libraries_to_preload(spec: Mapping[str, Any]) -> list[str]:
 
 
 def _send_result(work: Callable[[StepRequest], Any], request: StepRequest, sender: Any) -> None:
-    """Do the work and send its result, or the error."""
-    try:
-        sender.send(work(request))
-    except MlspecError as error:
-        sender.send(error)
-    except Exception as error:  # noqa: BLE001  (the server says it, and answers for the other versions)
-        sender.send(Defect(f"{type(error).__name__}: {error}"))
+    """Do the work and send its result, or the error; nothing where who asked was killed."""
+    with suppress(BrokenPipeError):
+        try:
+            sender.send(work(request))
+        except MlspecError as error:
+            sender.send(error)
+        except Exception as error:  # noqa: BLE001  (the server says it, and answers for the other versions)
+            sender.send(Defect(f"{type(error).__name__}: {error}"))
 
 
 def require_models() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import re
 import select
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlspec import jobs
 from mlspec.errors import DamagedModel, Defect, MissingExtra, MlspecError, ModelError, Terminated
 from mlspec.forecast import trees
 from mlspec.forecast.artifact import ModelArtifact, dump_model
@@ -28,6 +30,7 @@ from mlspec.jobs.isolation import forecast_apart, run_apart
 from mlspec.jobs.runtime import single_threaded
 from mlspec.models.storage import pack_archive
 from mlspec.spec.candidates import GradientBoosting
+from mlspec.state.step import StepRequest
 from tests.examples import sales
 from tests.forecast.test_workers import panel
 from tests.jobs.pipeline import Pipeline
@@ -342,6 +345,18 @@ def test_a_process_of_a_server_that_dies_is_told_as_an_error(tmp_path: Path) -> 
     lines = done.stdout.splitlines()
     assert [line.rpartition(" ")[2] for line in lines] == ["-6", "3"], done.stderr
     assert all("the process that computed the predictions ended" in line for line in lines)
+
+
+@pytest.mark.parametrize("error", [None, ModelError("odd"), ValueError("odd")])
+def test_a_process_of_a_server_that_was_killed_ends_without_a_word(error: Exception | None) -> None:
+    def work(_request: StepRequest) -> str:
+        if error:
+            raise error
+        return "made"
+
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    receiver.close()
+    jobs._send_result(work, StepRequest("forecast", {}, Path(), Path()), sender)
 
 
 def test_the_model_file_of_a_statistical_candidate_needs_no_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from mlspec import processors
+from mlspec.engine import process_pool
 from mlspec.engine.process_pool import run_in_processes
 from mlspec.errors import DamagedModel, ModelError, TargetError, Terminated, UsageError
 from mlspec.forecast import trees
@@ -223,6 +225,17 @@ def test_forecasts_that_are_worked_on_at_once_share_the_processors(monkeypatch: 
     assert run_in_processes(count[:1], 8, lambda *_: 0) == [6]
     assert run_in_processes([*count, *count, *count], 9, lambda *_: 0) == [1] * 9
     assert os.environ["MLSPEC_PROCESSORS"] == "6"
+
+
+def test_a_process_ends_well_where_the_loop_that_wants_its_result_was_killed() -> None:
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    receiver.close()
+    child = multiprocessing.get_context("fork").Process(
+        target=process_pool._run_child, args=(lambda: "done", sender, 1)
+    )
+    child.start()
+    child.join()
+    assert child.exitcode == 0
 
 
 def test_a_mean_is_the_one_of_its_series_whatever_share_it_was_in() -> None:
