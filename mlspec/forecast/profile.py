@@ -176,7 +176,7 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     length = max(1, len(pd.date_range(days.min(), days.max(), freq=parsed.offset)))
     horizon = hints.horizon or max(1, min(_usual_horizon(parsed), length // 5))
     windows = _usual_windows(parsed, length, horizon)
-    why_windows = _describe_windows(parsed, length, horizon, windows)
+    why_windows = _describe_windows(parsed, length, horizon, windows, is_part=sample.table.is_part)
     lowest = float(figures[target].min())
     history = as_history(keys[list(series)], days, figures[target])
     rows = [RowProposal("timezone", *zone)] if zone else []
@@ -224,11 +224,16 @@ def _usual_windows(frequency: Frequency, length: int, horizon: int) -> int:
     return max(FEWEST_WINDOWS, min(_WINDOWS, room))
 
 
-def _describe_windows(frequency: Frequency, length: int, horizon: int, windows: int) -> str:
-    """Return how the windows lie in the history. Raises DataError if it is too short for them."""
+def _describe_windows(frequency: Frequency, length: int, horizon: int, windows: int, *, is_part: bool) -> str:
+    """Return how the windows lie in the history. Raises DataError if it is too short for them.
+
+    With `is_part` only the first rows were read, and the history may be longer.
+    """
     try:
         count, distance = fit_windows(length, horizon, frequency.season, windows, horizon)
     except ModelError as error:
+        if is_part:
+            return f"{windows} backtest windows of {horizon} do not fit in the rows that were read, which are the first ones"
         hint = "name a shorter --horizon, or provide more history" if horizon > 1 else "provide more history"
         raise DataError(error.message, hint=hint) from error
     words = f"{count} backtest windows of {horizon}"

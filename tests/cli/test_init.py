@@ -463,6 +463,16 @@ def test_no_spec_is_written_that_validate_or_apply_would_refuse(
     assert not Path("p").exists()
 
 
+def test_a_horizon_is_not_refused_where_only_the_first_rows_of_a_file_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mlspec.jobs.profile._MOST_ROWS", 60)
+    rows = [f"{day},{shop},{3 + place % 4}" for place, day in enumerate(days(60)) for shop in "ABCDEF"]
+    proposed(tmp_path, ["date,store,units", *rows], "--horizon", "14")
+    said = "10 periods of history; 2 backtest windows of 14 do not fit in the rows that were read, which are the first ones"
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("count", [4, 9, 12, 20, 40, 200])
 def test_the_windows_that_are_said_are_those_of_the_backtest(
     count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -46,7 +46,7 @@ class Table:
 
     `ragged` lists the rows with a wrong number of fields. `nested` lists the columns that hold no single values and were not read.
     For columns that the file does not have, `cell_columns` says in which column of the file the cell of each row stands
-    (`reading.wide`).
+    (`reading.wide`). With `is_part`, only the first rows of a longer file were read.
     """
 
     columns: dict[str, Column]
@@ -54,6 +54,7 @@ class Table:
     ragged: tuple[BadRow, ...] = ()
     nested: tuple[str, ...] = ()
     cell_columns: Mapping[str, pd.Categorical] = field(default_factory=dict)
+    is_part: bool = False
 
     def __len__(self) -> int:
         return len(self.origin)
@@ -194,7 +195,7 @@ def read_first_rows(file: Path, dialect: Dialect, most_values: int, most_rows: i
         part = opened.read_first(most) if isinstance(opened, CsvFile) else opened.read(named, most)
     origin = pd.DataFrame({"file": pd.Categorical([file.name] * len(part.rows)), "row": part.rows})
     columns = {name: column for name, column in part.columns.items() if name}
-    return _drop_blank_rows(Table(columns, origin, part.ragged, nested))
+    return _drop_blank_rows(Table(columns, origin, part.ragged, nested, is_part=len(part.rows) >= most))
 
 
 def _times(count: int) -> str:
