@@ -36,6 +36,9 @@ from mlspec.forecast.reading.dialect import Dialect
 from mlspec.forecast.reading.numbers import LARGEST, MISSING
 from mlspec.forecast.reading.times import YEARS
 
+# While Arrow reads CSV, it takes SIGINT and SIGTERM for itself, and forgets one that comes near the end of a file.
+pa.enable_signal_handlers(False)
+
 CellKind = Literal["number", "time"]
 Kinds = Mapping[str, CellKind]  # by the name of a column
 # How the problem of a row ends that only has too many signs between fields behind its last field.
