@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mlspec.errors import DataError, ModelError
-from mlspec.forecast.frequency import Frequency, parse_frequency
+from mlspec.forecast.frequency import Frequency, parse_frequency, period_grid
 from mlspec.forecast.frequency_guess import guess_frequency
 from mlspec.forecast.odd_proposals import find_stock_column, name_series, opposite_columns, propose_outliers
 from mlspec.forecast.proposals import RowProposal, as_history, find_repeated, is_clock_time, propose_rows
@@ -173,7 +173,7 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     else:
         days, frequency, why_frequency = repeated.periods, repeated.alias, repeated.why
     parsed = parse_frequency(frequency)
-    length = max(1, len(pd.date_range(days.min(), days.max(), freq=parsed.offset)))
+    length = len(period_grid(days.dropna(), parsed))
     horizon = hints.horizon or max(1, min(_usual_horizon(parsed), length // 5))
     windows = _usual_windows(parsed, length, horizon)
     why_windows = _describe_windows(parsed, length, horizon, windows, is_part=sample.table.is_part)

@@ -214,7 +214,23 @@ def write_offsets(root: Path) -> dict[str, Any]:
     return {"source": {"uri": "sales.csv"}}
 
 
-SOUND = (write_parquet, write_hours)
+def write_brazilian(root: Path) -> dict[str, Any]:
+    """Days before months, which Arrow does not read, beside decimal commas, which it does."""
+    rows = regular_rows([("São Paulo", "x"), ("Bahia", "y"), ("Pará", "x")], [0, 2, 0])
+    lines = [";".join([*row[:2], f"{row[2][8:]}/01/2024", f"{row[3]},5", *row[4:]]) for row in rows]
+    (root / "sales.csv").write_text("\n".join([";".join(COLUMNS), *lines]), encoding="utf-8")
+    return {"source": {"uri": "sales.csv", "delimiter": ";", "decimal": ",", "date_format": "%d/%m/%Y"}}
+
+
+def write_thousands(root: Path) -> dict[str, Any]:
+    """Dates that Arrow reads beside numbers that it does not."""
+    rows = regular_rows([("S1", "x"), ("S2", "y"), ("S3", "x")], [0, 2, 0])
+    lines = [";".join([*row[:3], f"1.00{row[3]},5", *row[4:]]) for row in rows]
+    (root / "sales.csv").write_text("\n".join([";".join(COLUMNS), *lines]))
+    return {"source": {"uri": "sales.csv", "delimiter": ";", "decimal": ",", "thousands": "."}}
+
+
+SOUND = (write_parquet, write_hours, write_brazilian, write_thousands)
 
 
 @pytest.mark.parametrize("write", [*SOUND, write_two_files, write_offsets])
