@@ -4,7 +4,8 @@ A library in C++ turns an exception that is raised while it is initialised into 
 every ImportError: the signal would be lost, or be taken for a defect. So the exception waits until no compiled module is being
 initialised. A module in Python hands the exception on, so it is raised at once there: importing a library of models takes seconds,
 and Airflow kills a task four seconds after it asked it to end. Python 3.11 itself makes a RuntimeError of whatever is raised in
-`__set_name__`, which runs while a class is made, so the exception waits for that too.
+`__set_name__`, which runs while a class is made, and pydantic drops what is raised while it serialises a union, so the exception
+waits for those too.
 
 Python itself ignores what is raised in a finalizer or in the callback of a weak reference, and it runs such a callback in every
 import. Nobody can know this beforehand, so a signal whose exception was ignored is sent again.
@@ -125,12 +126,13 @@ _LOSING = {
     ExtensionFileLoader.exec_module.__code__,
     _send_ignored_again.__code__,
 }
-_LOSING_METHOD = "__set_name__"
+# Functions that are known by their names: Python's for a class that is made, and those by which pydantic serialises.
+_LOSING_NAMES = {"__set_name__", "model_dump", "model_dump_json", "dump_python"}
 
 
 def _would_be_lost(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code in _LOSING or frame.f_code.co_name == _LOSING_METHOD:
+        if frame.f_code in _LOSING or frame.f_code.co_name in _LOSING_NAMES:
             return True
         frame = frame.f_back
     return False

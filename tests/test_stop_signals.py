@@ -20,9 +20,10 @@ from functools import partial
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel, PlainSerializer, SerializeAsAny, TypeAdapter
 
 from mlspec import stop_signals
 from mlspec.cli import commands
@@ -189,6 +190,26 @@ def test_a_signal_while_a_class_is_made_is_raised_after_it(number: signal.Signal
 
     with pytest.raises(stopped_by(number)):  # noqa: PT012  (the signal comes in one of the two)
         type("Owner", (), {"named": Descriptor()})
+        wait_for_signal()
+
+
+@pytest.mark.parametrize(
+    "serialise", [BaseModel.model_dump, BaseModel.model_dump_json, TypeAdapter(SerializeAsAny[BaseModel]).dump_python]
+)
+def test_a_signal_while_pydantic_serialises_is_raised_after_it(
+    number: signal.Signals, serialise: Callable[[BaseModel], object]
+) -> None:
+    """What is raised for one member of a union is dropped, and the next one is tried."""
+
+    def send(value: int) -> int:
+        os.kill(os.getpid(), number)
+        return value
+
+    class Model(BaseModel):
+        value: Annotated[int, PlainSerializer(send)] | str
+
+    with pytest.raises(stopped_by(number)):  # noqa: PT012  (the signal comes in one of the two)
+        serialise(Model(value=1))
         wait_for_signal()
 
 
