@@ -172,6 +172,6 @@ def _be_command(streams: list[int], given: tuple[list[str], dict[str, str], str,
     os.umask(umask)
     sys.argv = [str(_COMMAND), *words]
     sys.path[0] = str(_COMMAND.parent)
-    from mlspec.cli.main import main
+    from mlspec.__main__ import main
 
     main()

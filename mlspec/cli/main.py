@@ -9,6 +9,8 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -128,14 +130,9 @@ def cli(context: click.Context) -> None:
 cli.params += log_options(of_group=True)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run one command and exit with its code. The only function that calls sys.exit."""
-    sys.exit(run(sys.argv[1:] if argv is None else argv))
-
-
 def run(argv: list[str]) -> int:
     """Run one command and return its exit code; errors are printed on stderr."""
-    with open_standard_streams() as output:
+    with _keep_signal_handlers(), open_standard_streams() as output:
         code = _run_command(argv)
         lost = find_lost_output(output)
         if lost is not None:
@@ -144,9 +141,9 @@ def run(argv: list[str]) -> int:
 
 
 def _run_command(argv: list[str]) -> int:
-    handlers = _handle_stop_signals()
     try:
-        result = cli.main(args=argv, prog_name="mlspec", standalone_mode=False)
+        with _stop_by_exceptions():
+            result = cli.main(args=argv, prog_name="mlspec", standalone_mode=False)
     except click.ClickException as error:
         messages.say_wrong_call(error)
         return Exit.USAGE if isinstance(error, click.UsageError) else Exit.FAILED
@@ -163,18 +160,37 @@ def _run_command(argv: list[str]) -> int:
         messages.say_defect(error, argv[0] if argv else "-")
         return Exit.FAILED
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
         _end_logging()
     return int(result or 0)
 
 
-def _handle_stop_signals() -> dict[int, Any]:
-    """Let SIGTERM end the command by an exception, and SIGINT unless it is ignored; return the handlers before, by signal."""
-    handlers: dict[int, Any] = {signal.SIGTERM: handle_signal(signal.SIGTERM)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        handlers[signal.SIGINT] = handle_signal(signal.SIGINT)
-    return handlers
+@contextmanager
+def _keep_signal_handlers() -> Iterator[None]:
+    """Put the handlers of signals to stop back after a block."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _stop_by_exceptions() -> Iterator[None]:
+    """Let signals to stop end a block by an exception, and be ignored after it: what the command has to say is said in a moment.
+
+    SIGINT stays ignored where it was, and with the program that calls `run` if that handles it.
+    """
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_DFL, signal.default_int_handler):
+        numbers.append(signal.SIGINT)
+    try:
+        for number in numbers:
+            handle_signal(number)
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _end_logging() -> None:

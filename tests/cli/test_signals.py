@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from mlspec import jobs
+from mlspec.cli import messages
+from mlspec.cli.main import cli
 from mlspec.cli.main import run as mlspec
 from mlspec.engine.apply import apply_specs
 from mlspec.errors import Exit
@@ -220,3 +224,36 @@ def test_a_signal_between_two_passes_ends_the_loop_and_is_no_failure(
     said = capfd.readouterr().err
     assert f"ended by {number.name} between two passes" in said
     assert "nothing was changed" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_another_signal_while_the_command_says_that_it_was_stopped_does_not_keep_it_from_saying_so(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say = messages.report
+
+    def say_and_be_stopped(text: str, level: str) -> None:
+        os.kill(os.getpid(), number)
+        say(text, level)
+
+    monkeypatch.setattr(cli, "main", lambda **_: signal.raise_signal(number))
+    monkeypatch.setattr(messages, "report", say_and_be_stopped)
+    before = signal.getsignal(number)
+    assert mlspec(["status"]) == 128 + number
+    assert f"stopped by {number.name}" in capsys.readouterr().err
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("sys.modules['mlspec.cli.main'] = Sends()", id="while it is imported"),
+        pytest.param("import atexit\natexit.register(signal.raise_signal, signal.SIGINT)", id="after it has ended"),
+    ],
+)
+def test_ctrl_c_ends_the_program_without_a_traceback(before: str) -> None:
+    """A shell sees by the way that the program ended that it was Ctrl-C, and ends its own loop."""
+    sends = "class Sends:\n    def __getattr__(self, name):\n        signal.raise_signal(signal.SIGINT)\n"
+    code = f"import signal, sys\n{sends}{before}\nfrom mlspec.__main__ import main\nmain(['--version'])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")

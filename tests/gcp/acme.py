@@ -141,7 +141,7 @@ class Acme:
 
     def containers_run(self, before: str = "") -> None:
         """Let the jobs' containers really run: this checkout's mlspec, in this project, after the Python of `before`."""
-        code = f"{before}\nfrom mlspec.cli.main import main; main()"
+        code = f"{before}\nfrom mlspec.__main__ import main; main()"
         self.standin.hook_code(".*", code, cwd=str(self.root))
 
 

@@ -28,7 +28,7 @@ WORDS = ["step", "check", "--out", MARK]
 STEPS = 5  # check, backtest, train, forecast, evaluate
 # Says that it runs, then waits until it is let go: both files are pipes at first.
 GATED = "from pathlib import Path; Path({started!r}).write_text('.'); Path({gate!r}).read_text(); "
-MLSPEC = "from mlspec.cli.main import main; main()"
+MLSPEC = "from mlspec.__main__ import main; main()"
 
 
 @pytest.fixture

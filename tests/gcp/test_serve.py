@@ -25,7 +25,7 @@ def container(acme: Acme, version: str) -> Iterator[str]:
     """Start what is registered of a version, as Vertex AI starts it; yields where it listens."""
     (model,) = [each for each in acme.versions() if version in each.version_aliases]
     spec = model.container_spec
-    command = "import sys; from mlspec.cli.main import main; main(sys.argv[1:])"
+    command = "import sys; from mlspec.__main__ import main; main(sys.argv[1:])"
     environment = {
         **os.environ, "PYTHONPATH": str(ROOT), "AIP_HTTP_PORT": "0", "AIP_PREDICT_ROUTE": spec.predict_route,
         "AIP_HEALTH_ROUTE": spec.health_route, "AIP_STORAGE_URI": storage_uri(model), "PYTHONUNBUFFERED": "1",

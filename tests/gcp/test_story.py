@@ -46,7 +46,7 @@ pytestmark = [
     pytest.mark.no_cover,  # all in processes of its own; other tests go each part of it
 ]
 # What runs in place of any container, in a fork: Python's start, at which the guard is read, was that of the stand-in.
-CONTAINER = f"import runpy\nrunpy.run_path({guard() + '/sitecustomize.py'!r})\nfrom mlspec.cli.main import main\nmain()"
+CONTAINER = f"import runpy\nrunpy.run_path({guard() + '/sitecustomize.py'!r})\nfrom mlspec.__main__ import main\nmain()"
 IN_THE_ENVIRONMENT = "canary-7f3a-in-the-environment"
 EVERY = 40  # so that one call in ten of mlspec goes wrong
 EVER = 10**9

@@ -439,7 +439,7 @@ def test_a_team_without_the_client_is_told_which_extra_it_needs(root: Path) -> N
         "apiVersion: mlspec/v1\nkind: Project\nname: p\n"
         f"targets: {{team: {{type: local, path: .team, state: '{url_of(root)}'}}}}\n"
     )
-    hidden = "import sys; sys.modules['psycopg'] = None; from mlspec.cli.main import main; main()"
+    hidden = "import sys; sys.modules['psycopg'] = None; from mlspec.__main__ import main; main()"
     argv = [sys.executable, "-c", hidden, "status", "--target", "team"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     said = subprocess.run(argv, cwd=root, env=environment, capture_output=True, text=True, check=False)

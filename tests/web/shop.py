@@ -146,7 +146,7 @@ def serving(root: Path, *words: str, before: str = "", ready: bool = True, **env
     """Run a server for the length of a block; `before` is Python that its process runs first, at the seams."""
     # The process that predictions are forked from imports libraries for seconds, and coverage has nothing to measure there.
     unmeasured = "import os\nos.environ.pop('COVERAGE_PROCESS_CONFIG', None)"
-    code = f"{unmeasured}\n{before}\nfrom mlspec.cli.main import main\nmain(['serve', '--port', '0', *{list(words)!r}])"
+    code = f"{unmeasured}\n{before}\nfrom mlspec.__main__ import main\nmain(['serve', '--port', '0', *{list(words)!r}])"
     said = root / "server.err"
     with said.open("w") as err:
         process = subprocess.Popen(
