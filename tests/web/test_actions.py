@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from mlspec.cli import main as front
 from mlspec.cli.page_actions import PageActions
+from mlspec.errors import Exit
 from mlspec.targets.record import locking
 from mlspec.web.actions import ActionOrder
 from mlspec.web.form_token import FormTokens
@@ -173,9 +174,8 @@ def test_without_the_option_there_is_no_action(site: str) -> None:
 
 
 def test_actions_need_a_token(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        front.main(["serve", "--allow-actions", "--host", "203.0.113.1"])  # which is no address of this machine
-    assert ended.value.code == 2
+    code = front.run(["serve", "--allow-actions", "--host", "203.0.113.1"])  # which is no address of this machine
+    assert code == Exit.USAGE
     assert "--allow-actions needs a token" in capsys.readouterr().err
 
 
